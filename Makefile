@@ -1,0 +1,56 @@
+# `make run` and `make test` do all set-up on a fresh machine with python3 (>= 3.11), pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run fmt lint type imports test check bench seal lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Earshot needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+run: $(VENV)/run.stamp ## start everything and play the sample meeting
+	@exec $(BIN)/earshot up --demo
+
+fmt: $(VENV)/dev.stamp ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet . || true
+
+lint: $(VENV)/dev.stamp ## ruff, all rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+type: $(VENV)/dev.stamp ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(VENV)/dev.stamp ## who may import whom
+	$(BIN)/lint-imports
+
+test: lint type imports ## lint, types, imports and every test
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: test ## same as test
+
+bench: $(VENV)/run.stamp ## the benchmarks, each beside its baseline
+	$(BIN)/earshot bench
+
+seal: $(VENV)/dev.stamp ## rewrite the sealed schema after a deliberate change
+	$(BIN)/python -m contracts.schema
+
+lock: ## pin the dependencies again, with hashes
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links -o requirements.txt pyproject.toml requirements-build.in
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml requirements-build.in
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

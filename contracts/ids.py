@@ -1,0 +1,99 @@
+"""Ids and idempotency keys, built from meaning: the same thing heard twice has the same id."""
+
+from hashlib import blake2b
+from typing import assert_never
+
+import msgspec
+
+from contracts.commands import AnswerQuery, CompactContext, EndSession, Job, PlayRecording
+from contracts.events import (
+    CompactionRequested,
+    ContextSummarised,
+    Event,
+    GapClosed,
+    GapOpened,
+    ParticipantJoined,
+    ParticipantLeft,
+    QueryAnswered,
+    QueryAsked,
+    QueryFailed,
+    RecordingAttached,
+    SegmentHeard,
+    SessionEnded,
+    SessionEnding,
+    SessionFailed,
+    SessionRequested,
+    SessionStarted,
+)
+
+
+def digest(*parts: str | int | None) -> str:
+    """Twenty hexadecimal digits that stand for `parts`; a null and an empty part differ."""
+    return blake2b(msgspec.json.encode(parts), digest_size=10).hexdigest()
+
+
+def segment_id(
+    session_id: str, participant: str | None, track: str | None, start: float, text: str
+) -> str:
+    """One final segment: who, on which track, when (to the millisecond), and what."""
+    return "seg_" + digest(session_id, participant, track, f"{start:.3f}", text)
+
+
+def compaction_id(session_id: str, level: int, first: str, last: str) -> str:
+    """One compaction: asking for the same range again is asking once."""
+    return "cmp_" + digest(session_id, level, first, last)
+
+
+def of_event(event: Event) -> str:
+    """The event's idempotency key, unique in the log."""
+    return f"{event.session_id}:{_meaning(event)}"
+
+
+def _meaning(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one row an event type
+    match event:
+        case SessionRequested():
+            return "requested"
+        case RecordingAttached(recording_id=recording):
+            return f"attached:{recording}"
+        case SessionStarted():
+            return "started"
+        case SessionEnding():
+            return "ending"
+        case SessionEnded() | SessionFailed():
+            return "over"
+        case ParticipantJoined(participant_id=participant):
+            return f"joined:{participant}"
+        case ParticipantLeft(participant_id=participant):
+            return f"left:{participant}"
+        case GapOpened(gap_id=gap):
+            return f"gap-opened:{gap}"
+        case GapClosed(gap_id=gap):
+            return f"gap-closed:{gap}"
+        case SegmentHeard(segment_id=segment):
+            return f"segment:{segment}"
+        case QueryAsked(query_id=query):
+            return f"asked:{query}"
+        case QueryAnswered(query_id=query) | QueryFailed(query_id=query):
+            return f"concluded:{query}"
+        case CompactionRequested(compaction_id=compaction):
+            return f"compaction:{compaction}"
+        case ContextSummarised(compaction_id=compaction):
+            return f"summarised:{compaction}"
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def of_job(job: Job) -> str:
+    """The command's idempotency key, unique in the work queue."""
+    match job:
+        case AnswerQuery(query_id=query):
+            meaning = f"answer:{query}"
+        case CompactContext(compaction_id=compaction):
+            meaning = f"compact:{compaction}"
+        case PlayRecording(recording_id=recording):
+            meaning = f"play:{recording}"
+        case EndSession():
+            meaning = "end"
+        case _ as unreachable:
+            assert_never(unreachable)
+    return f"{job.session_id}:{meaning}"

@@ -1,0 +1,33 @@
+"""The seal: the wire as JSON Schema. `make seal` rewrites schema.json; a test compares."""
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from contracts.commands import Job
+from contracts.events import Event
+from contracts.queries import AnswerDelta, ContextReply, ContextWanted, Health
+from contracts.recording import Header
+
+PATH = Path(__file__).with_name("schema.json")
+
+
+def render() -> str:
+    """Every message that crosses a process border or is stored, as one document."""
+    families = {
+        "event": Event,
+        "command": Job,
+        "context_wanted": ContextWanted,
+        "context_reply": ContextReply,
+        "answer_delta": AnswerDelta,
+        "health": Health,
+        "recording_header": Header,
+    }
+    roots, defs = msgspec.json.schema_components(families.values(), ref_template="#/$defs/{name}")
+    document = {"families": dict(zip(families, roots, strict=True)), "$defs": defs}
+    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(render())

@@ -1,0 +1,1 @@
+"""The command line of Earshot, and what it is made of."""

@@ -1,0 +1,1 @@
+"""The commands. Each reads its flags, calls what does the work, and prints."""

@@ -1,0 +1,27 @@
+"""The command line put together."""
+
+import typer
+
+from earshot.cli.asking import ask, summary
+from earshot.cli.benching import bench
+from earshot.cli.checking import doctor
+from earshot.cli.playing import import_, replay
+from earshot.cli.reading import record, sessions, transcript
+from earshot.cli.running import provision, serve, up
+
+app = typer.Typer(
+    name="earshot",
+    help="A real-time meeting assistant you host yourself.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+for command in (up, serve, provision, sessions, ask, summary, transcript, record, replay, doctor):
+    app.command()(command)
+app.command("import")(import_)
+app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(bench)

@@ -1,0 +1,1 @@
+"""Domain-free plumbing: start, health, drain, publishing, projection, worker. Knows no service."""

@@ -1,0 +1,90 @@
+"""One publish to JetStream: acknowledged, refused or unavailable, never unknown for long."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import nats.errors
+import nats.js.errors
+from nats.js import JetStreamContext
+
+from services._runtime.connection import UnavailableError
+
+ACK_SECONDS = 2.0
+"""How long one attempt waits for its acknowledgement."""
+LIMIT_SECONDS = 10.0
+"""How long a publish is tried altogether; well inside the server's duplicate window."""
+PAUSE_SECONDS = 0.2
+
+KEY = "Nats-Msg-Id"
+"""The header that holds a message's idempotency key."""
+
+WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
+"""The server's error codes for an expected sequence that is not the last one."""
+
+TRANSIENT = (
+    nats.errors.TimeoutError,
+    nats.errors.NoRespondersError,
+    nats.errors.ConnectionClosedError,
+    nats.errors.OutboundBufferLimitError,
+    nats.errors.StaleConnectionError,
+    nats.js.errors.NoStreamResponseError,
+    nats.js.errors.ServiceUnavailableError,
+    nats.js.errors.ServerError,
+    TimeoutError,
+    OSError,
+)
+
+
+class ConflictError(Exception):
+    """The subject moved on since it was read: read again and decide again."""
+
+
+class RefusedError(Exception):
+    """The server will never take this message; the code is the server's."""
+
+
+async def publish(
+    js: JetStreamContext,
+    subject: str,
+    data: bytes,
+    *,
+    key: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    expect: int | None = None,
+    expect_in: str | None = None,
+) -> int:
+    """Append and return the stream sequence; for a repeated `key`, that of its first appearance.
+
+    `expect` is the last sequence the subject (or the filter `expect_in`) must stand at. Raises
+    ConflictError when it does not, RefusedError, or UnavailableError after LIMIT_SECONDS.
+    """
+    sent = _headers(key, headers, expect, expect_in)
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while True:
+                try:
+                    return (await js.publish(subject, data, ACK_SECONDS, headers=sent)).seq
+                except TRANSIENT:
+                    await asyncio.sleep(PAUSE_SECONDS)
+    except TimeoutError:
+        raise UnavailableError("NATS did not acknowledge in time") from None
+    except nats.errors.MaxPayloadError as error:
+        raise RefusedError("larger than the server's max_payload") from error
+    except nats.js.errors.APIError as error:
+        if error.err_code in WRONG_LAST_SEQUENCE:
+            raise ConflictError(subject) from error
+        raise RefusedError(str(error.err_code)) from error
+
+
+def _headers(
+    key: str | None, extra: Mapping[str, str] | None, expect: int | None, expect_in: str | None
+) -> dict[str, Any]:
+    headers: dict[str, Any] = dict(extra or {})
+    if key is not None:
+        headers[KEY] = key
+    if expect is not None:
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(expect)
+    if expect_in is not None:
+        headers["Nats-Expected-Last-Subject-Sequence-Subject"] = expect_in
+    return headers

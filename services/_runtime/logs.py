@@ -1,0 +1,75 @@
+"""Structured logs, one event a line, ids and counts as fields. Never what people said.
+
+A traceback is reduced to its error's type and frames: the error's words may quote a meeting.
+"""
+
+import logging
+import sys
+import traceback
+from types import TracebackType
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+FRAMES = 12
+"""How many of the innermost frames a logged traceback keeps."""
+
+
+def configure(style: Literal["json", "console"], service: str, instance: str) -> None:
+    """Send our own and the libraries' logs to standard error in one form."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _mute_errors,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_only_the_library_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    for noisy in ("httpx", "httpx2", "openai", "nats", "uvicorn.access", "faststream"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.contextvars.bind_contextvars(service=service, instance=instance)
+
+
+def _mute_errors(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
+    given = fields.pop("exc_info", None)
+    info = sys.exc_info() if given is True else given
+    if isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if isinstance(info, tuple) and info[0] is not None:
+        fields["error"] = info[0].__name__
+        fields["frames"] = _frames(info[2])
+    return fields
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    frames = traceback.extract_tb(trace)[-FRAMES:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _only_the_library_name(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
+    """Keep a library's own sentence only where it cannot quote what passed through it."""
+    record = fields.get("_record")
+    if isinstance(record, logging.LogRecord):
+        fields["logger"] = record.name
+        if not record.name.startswith("uvicorn"):
+            fields["event"] = "library.log"
+            fields["where"] = f"{record.module}:{record.lineno}"
+    return fields

@@ -1,0 +1,118 @@
+"""Read events in stream order, from a sequence on. The only way a service may fold.
+
+Nothing is acked: the checkpoint is the caller's snapshot. An error in the caller ends the
+projection; a fold that cannot go on stops, it never skips.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import msgspec
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from contracts import codec, streams, subjects
+from contracts.events import Event, Numbered
+from services._runtime.jetstream import KEY
+from services._runtime.keyring import KeyGoneError, Keyring
+from services._runtime.pull import BrokenOffError, Pull, numbers
+
+log = structlog.get_logger()
+
+AWAY = (
+    BrokenOffError,
+    nats.errors.Error,
+    nats.js.errors.Error,
+    TimeoutError,
+    OSError,
+)
+"""What a consumer meets while the server is away or has forgotten it."""
+
+PAUSE_SECONDS = 0.2
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Events in order. `upto` is the last sequence read, known or not, and `key` that message's
+    idempotency key; `at_tip` says that nothing was waiting behind it: the only place where a
+    projection may cause effects."""
+
+    events: tuple[Numbered, ...]
+    upto: int
+    at_tip: bool
+    key: str = ""
+
+
+class Reader:
+    """Opens the log: reads, decrypts and decodes, and says what it could not read."""
+
+    def __init__(self, nc: Client, js: JetStreamContext, keyring: Keyring) -> None:
+        self._nc, self._js, self._keyring = nc, js, keyring
+
+    async def follow(self, filters: Sequence[str], after: int) -> AsyncIterator[Batch]:
+        """Every event of `filters` after a sequence, then each new one, for ever.
+
+        Outlives the server: it reads on where it was. A batch may be empty: at the tip.
+        """
+        seq = after
+        while True:
+            try:
+                async for batch in self._batches(filters, seq):
+                    yield batch
+                    seq = max(seq, batch.upto)
+            except AWAY as error:
+                log.info("projection.reopens", error=type(error).__name__, seq=seq)
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def read(self, filters: Sequence[str], after: int = 0) -> AsyncIterator[Batch]:
+        """The events of `filters` after a sequence that are stored now; ends at the tip.
+
+        Raises one of AWAY when the server is.
+        """
+        async for batch in self._batches(filters, after):
+            yield batch
+            if batch.at_tip:
+                return
+
+    async def _batches(self, filters: Sequence[str], after: int) -> AsyncIterator[Batch]:
+        async with Pull(self._nc, self._js, streams.MEETINGS.name, filters, after=after) as pull:
+            if pull.pending == 0:
+                yield Batch((), after, at_tip=True)
+            while True:
+                if messages := await pull.next():
+                    yield await self._batch(messages)
+
+    async def _batch(self, messages: Sequence[Msg]) -> Batch:
+        events: list[Numbered] = []
+        for message in messages:
+            seq = numbers(message.reply).stream_seq
+            if (event := await self._event(seq, message)) is not None:
+                events.append((seq, event))
+        last = numbers(messages[-1].reply)
+        key = (messages[-1].headers or {}).get(KEY, "")
+        return Batch(tuple(events), last.stream_seq, last.pending == 0, key)
+
+    async def _event(self, seq: int, message: Msg) -> Event | None:
+        """None for what no fold can read: stored bytes never improve, and every fold skips them."""
+        try:
+            key = await self._keyring.key(subjects.session_of(message.subject))
+            return codec.events.decode(codec.unseal(message.data, key))
+        except KeyGoneError:
+            log.debug("event.erased", seq=seq)
+        except (codec.SealedMessageError, codec.MalformedMessageError) as error:
+            log.warning("event.malformed", seq=seq, error=type(error).__name__)
+        return None
+
+
+async def project(
+    reader: Reader,
+    filters: Sequence[str],
+    after: int,
+    handler: Callable[[Batch], Awaitable[None]],
+) -> None:
+    """Feed `handler` every batch in order, for ever; its errors end the projection."""
+    async for batch in reader.follow(filters, after):
+        await handler(batch)

@@ -1,0 +1,67 @@
+"""One session's events: read up to now, follow from now, and where the last one stands."""
+
+from collections.abc import AsyncIterator
+
+from nats.js import JetStreamContext
+from nats.js.errors import BadRequestError, NotFoundError
+
+from contracts import streams, subjects
+from contracts.events import Numbered
+from services._runtime.jetstream import KEY
+from services._runtime.projection import Batch, Reader
+
+
+class UnknownSessionError(LookupError):
+    """No event of this session is in the log."""
+
+
+class SessionLog:
+    """Reads by session; sequences are the stream's."""
+
+    def __init__(self, js: JetStreamContext, reader: Reader) -> None:
+        self._js, self._reader = js, reader
+
+    async def last_seq(self, session_id: str) -> int:
+        """The sequence of the session's last event; raises UnknownSessionError."""
+        try:
+            subject = subjects.session_events(session_id)
+            found = await self._js.get_last_msg(streams.MEETINGS.name, subject)
+        except (NotFoundError, ValueError):
+            raise UnknownSessionError(session_id) from None
+        return int(found.seq or 0)
+
+    async def has(self, subject: str) -> bool:
+        """Whether any event is stored under a subject."""
+        try:
+            await self._js.get_last_msg(streams.MEETINGS.name, subject)
+        except NotFoundError:
+            return False
+        return True
+
+    async def holds(self, seq: int, key: str) -> bool:
+        """Whether the event at `seq` is the one with this key.
+
+        After a power loss the server may hand sequences out a second time; what was derived up to
+        such a sequence is of another log.
+        """
+        try:
+            found = await self._js.get_msg(streams.MEETINGS.name, seq)
+        except (NotFoundError, BadRequestError):
+            return False
+        return (found.headers or {}).get(KEY) == key
+
+    async def read(
+        self, session_id: str, after: int = 0, upto: int | None = None
+    ) -> tuple[Numbered, ...]:
+        """The session's events after one sequence, up to another (inclusive) or to the tip."""
+        events: list[Numbered] = []
+        async for batch in self._reader.read([subjects.session_events(session_id)], after):
+            for seq, event in batch.events:
+                if upto is not None and seq > upto:
+                    return tuple(events)
+                events.append((seq, event))
+        return tuple(events)
+
+    def follow(self, session_id: str, after: int = 0) -> AsyncIterator[Batch]:
+        """The session's events after a sequence, then each new one, without a gap or a repeat."""
+        return self._reader.follow([subjects.session_events(session_id)], after)

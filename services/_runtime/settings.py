@@ -1,0 +1,80 @@
+"""Settings from the environment, `.env` and flags: checked once, frozen, secrets masked."""
+
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_DATA_DIR = Path(".earshot")
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names the variable and the cause."""
+
+
+class Settings(BaseSettings):
+    """Every field's alias is its environment variable; docs/operations.md explains each."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
+
+    nats_url: SecretStr | None = Field(None, alias="EARSHOT_NATS_URL")
+    data_dir: Path = Field(DEFAULT_DATA_DIR, alias="EARSHOT_DATA_DIR")
+    master_key: SecretStr | None = Field(None, alias="EARSHOT_MASTER_KEY")
+    host: str = Field("127.0.0.1", alias="EARSHOT_HOST")
+    port: int = Field(8080, alias="EARSHOT_PORT", ge=0, le=65535)
+    health_port: int | None = Field(None, alias="EARSHOT_HEALTH_PORT", ge=1, le=65535)
+    api_keys: SecretStr | None = Field(None, alias="EARSHOT_API_KEYS")
+    log: Literal["json", "console"] = Field("json", alias="EARSHOT_LOG")
+
+    daily_api_key: SecretStr | None = Field(None, alias="DAILY_API_KEY")
+    openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
+    openai_model: str = Field("gpt-4o-mini", alias="OPENAI_MODEL_NAME")
+
+    summary_seconds: float = Field(30, alias="EARSHOT_SUMMARY_SECONDS", ge=0, le=3600)
+    answer_seconds: float = Field(60, alias="EARSHOT_ANSWER_SECONDS", ge=1, le=600)
+    context_tokens: int = Field(8000, alias="EARSHOT_CONTEXT_TOKENS", ge=200, le=1_000_000)
+    compact_above_tokens: int = Field(4500, alias="EARSHOT_COMPACT_ABOVE_TOKENS", ge=100)
+    compact_down_to_tokens: int = Field(2500, alias="EARSHOT_COMPACT_DOWN_TO_TOKENS", ge=50)
+
+    spool_bytes: int = Field(2 << 30, alias="EARSHOT_SPOOL_BYTES", ge=1 << 20)
+    store_bytes: int = Field(20 << 30, alias="EARSHOT_STORE_BYTES", ge=100 << 20)
+    upload_bytes: int = Field(64 << 20, alias="EARSHOT_UPLOAD_BYTES", ge=1 << 10)
+    instance: str = Field(default_factory=lambda: secrets.token_hex(4), alias="EARSHOT_INSTANCE")
+
+    @field_validator("compact_down_to_tokens")
+    @classmethod
+    def _below_the_high_mark(cls, low: int, info: object) -> int:
+        high = getattr(info, "data", {}).get("compact_above_tokens", low + 1)
+        if low >= high:
+            raise ValueError("must be below EARSHOT_COMPACT_ABOVE_TOKENS")
+        return low
+
+    @property
+    def nats(self) -> str:
+        """The NATS URL, or SettingsError where there is none to connect to."""
+        if self.nats_url is None:
+            raise SettingsError("EARSHOT_NATS_URL: not set, and no embedded server was started")
+        return self.nats_url.get_secret_value()
+
+
+def load(**flags: object) -> Settings:
+    """Read the settings, flags first; SettingsError names each variable that does not fit."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what a flag holds
+    except ValidationError as error:
+        causes = (
+            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
+        )
+        raise SettingsError("; ".join(causes)) from None
+
+
+def shown(settings: Settings) -> dict[str, str]:
+    """Variable to value as a person may see it: secrets are masked."""
+    fields = type(settings).model_fields
+    return {str(field.alias): str(getattr(settings, name)) for name, field in fields.items()}

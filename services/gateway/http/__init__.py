@@ -1,0 +1,1 @@
+"""The gateway's routes: the only place that knows FastAPI. Decides nothing about meetings."""

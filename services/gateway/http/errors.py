@@ -1,0 +1,121 @@
+"""Every way a request can fail, as a problem. Says nothing of the inside."""
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from services._runtime.connection import UnavailableError
+from services._runtime.jetstream import RefusedError
+from services._runtime.keyring import KeyGoneError
+from services._runtime.projection import AWAY
+from services._runtime.session_log import UnknownSessionError
+from services.gateway import problems
+from services.gateway.http.responses import refusal
+from services.gateway.problems import FieldError, Problem, ProblemError, problem
+
+log = structlog.get_logger()
+
+_PLACES = ("body", "query", "path", "header")
+
+
+class TooLargeError(HTTPException):
+    """The body went over its limit while it was read; FastAPI passes HTTP exceptions through."""
+
+    def __init__(self, error: ProblemError) -> None:
+        super().__init__(error.problem.status)
+        self.error = error
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception that a route may raise."""
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for gone in (UnknownSessionError, KeyGoneError):
+        app.add_exception_handler(gone, _unknown_session)
+    for away in (UnavailableError, *AWAY):
+        app.add_exception_handler(away, _unavailable)
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    return refusal(error) if isinstance(error, ProblemError) else unexpected()
+
+
+async def _unknown_session(_: Request, __: Exception) -> Response:
+    return refusal(problems.unknown_session())
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
+    log.warning("request.unavailable", error=type(error).__name__)
+    return refusal(problems.unavailable())
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    log.error("request.refused", code=str(error))
+    return refusal(
+        ProblemError(problem("storage", 507, "Cannot be stored", "the event log refused it"))
+    )
+
+
+async def _bug(_: Request, __: Exception) -> Response:
+    return unexpected()
+
+
+def unexpected() -> Response:
+    """What a request gets that met a bug."""
+    return refusal(ProblemError(problem("unexpected", 500, "Something went wrong here", "a bug")))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    if isinstance(error, TooLargeError):
+        return refusal(error.error)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    details = {
+        404: ("unknown-route", "No such route", f"{request.method} {request.url.path[:200]}"),
+        405: ("wrong-method", "Wrong method", f"allowed: {headers.get('allow', 'another')}"),
+    }
+    slug, title, detail = details.get(status, ("malformed-request", "Not understood", "the request"))
+    return refusal(ProblemError(problem(slug, status, title, detail), headers))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    for one in found:
+        if one["type"] == "json_invalid":
+            cause = f"is not JSON: {one['ctx']['error']} at character {one['loc'][-1]}"
+            return refusal(problems.malformed("body", cause))
+    if any(_not_read(one) for one in found) and not _is_json(request):
+        return refusal(
+            problems.at_field(
+                "media-type", 415, "Not a media type this reads", "Content-Type",
+                "must be application/json",
+            )
+        )
+    return refusal(ProblemError(_unprocessable(tuple(_field(one) for one in found))))
+
+
+def _unprocessable(errors: tuple[FieldError, ...]) -> Problem:
+    detail = "; ".join(f"{one.field}: {one.cause}" for one in errors)
+    return problem("unfit-value", 422, "The request cannot be used", detail, *errors)
+
+
+def _not_read(found: dict[str, object]) -> bool:
+    return found["loc"] == ("body",) and found["type"] == "model_attributes_type"
+
+
+def _is_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _field(found: dict[str, object]) -> FieldError:
+    """Where and why; never the value, which may be what somebody said."""
+    loc = found["loc"]
+    path = [str(part) for part in loc] if isinstance(loc, tuple) else []
+    if len(path) > 1 and path[0] in _PLACES:
+        path = path[1:]
+    return FieldError(".".join(path)[:200], str(found["msg"]))

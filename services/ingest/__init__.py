@@ -1,0 +1,1 @@
+"""Turns sources into events; decides how a session lives and ends."""

@@ -1,0 +1,142 @@
+"""The llm service: take questions and compactions off the queue, append what became of them.
+
+Only wiring here. What a model is told lies in `prompt`, what answers without one in `extractive`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from contracts import subjects
+from contracts.codec import encode_reply
+from contracts.commands import AnswerQuery, CompactContext
+from contracts.events import ContextSummarised, Fact, QueryAnswered, QueryFailed
+from contracts.queries import AnswerDelta
+from services._runtime.app import Runtime
+from services._runtime.clock import now
+from services._runtime.settings import Settings
+from services._runtime.worker import Worker
+from services.llm import replies
+from services.llm.assistant import Assistant, AssistantError, Emit
+from services.llm.compacting import compact_with_fallback
+from services.llm.extractive import Extractive
+from services.llm.openai_chat import OpenAIChat
+
+log = structlog.get_logger()
+
+ANSWER_SHARE = 0.8
+"""How much of the asker's patience the model may use up; the rest is for the way there and back."""
+ANSWERS_AT_ONCE = 8
+COMPACTIONS_AT_ONCE = 4
+
+
+async def serve(runtime: Runtime, clock: Callable[[], datetime] = now) -> None:
+    """Answer and condense until cancelled."""
+    assistant = _assistant(runtime.settings)
+    service = _Llm(runtime, assistant, clock)
+    answers = Worker(
+        runtime.js,
+        runtime.keyring,
+        AnswerQuery,
+        service.answer,
+        concurrency=ANSWERS_AT_ONCE,
+        given_up=service.give_up,
+    )
+    compactions = Worker(
+        runtime.js,
+        runtime.keyring,
+        CompactContext,
+        service.compact,
+        concurrency=COMPACTIONS_AT_ONCE,
+    )
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(answers.run())
+            group.create_task(compactions.run())
+    finally:
+        if isinstance(assistant, OpenAIChat):
+            await assistant.aclose()
+
+
+def _assistant(settings: Settings) -> Assistant:
+    if settings.openai_api_key is None:
+        return Extractive()
+    return OpenAIChat(
+        api_key=settings.openai_api_key.get_secret_value(),
+        base_url=settings.openai_base_url,
+        model=settings.openai_model,
+        limit_seconds=settings.answer_seconds * ANSWER_SHARE,
+    )
+
+
+class _Llm:
+    def __init__(
+        self, runtime: Runtime, assistant: Assistant, clock: Callable[[], datetime]
+    ) -> None:
+        self._runtime, self._assistant, self._clock = runtime, assistant, clock
+
+    async def answer(self, job: AnswerQuery, tries: int) -> None:
+        """Append the answer, or why there is none; what is concluded already stays so."""
+        late = replies.expired(job, self._clock())
+        if (tries > 1 or late) and await self._concluded(job):
+            return
+        if late:
+            expired = AssistantError("expired", "the question waited for too long")
+            await self._fail(job, expired)
+            return
+        try:
+            draft = await self._assistant.answer(job, self._emitter(job))
+        except AssistantError as error:
+            await self._fail(job, error)
+            return
+        await self._runtime.publisher.append(replies.answered(job, draft, self._clock()))
+        log.info(
+            "query.answered",
+            session=job.session_id,
+            query=job.query_id,
+            model=draft.model,
+            citations=len(draft.citations),
+        )
+
+    async def give_up(self, job: AnswerQuery) -> None:
+        """Tell the asker that nobody could."""
+        if not await self._concluded(job):
+            await self._fail(job, AssistantError("gave_up", "answering failed again and again"))
+
+    async def compact(self, job: CompactContext, tries: int) -> None:
+        """Append a summary; where the model makes none, the extractive one."""
+        if tries > 1 and await self._summarised(job):
+            return
+        draft = await compact_with_fallback(self._assistant, Extractive(), job)
+        await self._runtime.publisher.append(replies.summarised(job, draft, self._clock()))
+        log.info("context.summarised", session=job.session_id, level=job.level, model=draft.model)
+
+    async def _fail(self, job: AnswerQuery, error: AssistantError) -> None:
+        await self._runtime.publisher.append(replies.failed(job, error, self._clock()))
+        log.warning("query.failed", session=job.session_id, query=job.query_id, reason=error.reason)
+
+    def _emitter(self, job: AnswerQuery) -> Emit:
+        subject = subjects.answer_tokens(job.session_id, job.query_id)
+
+        async def emit(offset: int, text: str) -> None:
+            delta = AnswerDelta(query_id=job.query_id, offset=offset, text=text)
+            await self._runtime.nc.publish(subject, encode_reply(delta))
+
+        return emit
+
+    async def _concluded(self, job: AnswerQuery) -> bool:
+        conclusions = await self._logged(job.session_id, QueryAnswered, QueryFailed)
+        return any(getattr(one, "query_id", None) == job.query_id for one in conclusions)
+
+    async def _summarised(self, job: CompactContext) -> bool:
+        summaries = await self._logged(job.session_id, ContextSummarised)
+        return any(getattr(one, "compaction_id", None) == job.compaction_id for one in summaries)
+
+    async def _logged(self, session_id: str, *types: type[Fact]) -> list[Fact]:
+        filters = [subjects.events_of_type(session_id, one) for one in types]
+        found: list[Fact] = []
+        async for batch in self._runtime.reader.read(filters):
+            found += [event for _, event in batch.events]
+        return found

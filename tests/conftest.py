@@ -1,0 +1,10 @@
+"""Profiles for property tests, and the fixtures every suite may ask for."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "earshot", deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("earshot")
+
+pytest_plugins = ["tests.support.nats"]
