@@ -82,7 +82,8 @@ def _disk(free: int) -> Finding:
 async def _event_log(settings: Settings) -> list[Finding]:
     address = _nats_address(settings)
     if address is None:
-        return [warn("nats", "embedded, and no `earshot up` uses this data directory", _START)]
+        detail = "embedded, and no started `earshot up` uses this data directory"
+        return [warn("nats", detail, _START)]
     try:
         nc = await connect_once(address, "doctor")
     except UnavailableError as error:

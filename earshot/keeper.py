@@ -111,15 +111,11 @@ class Keeper:
             )
 
     def _report(self, code: int | None) -> None:
-        alarming = restarts.alarming(self.deaths, self._policy)
-        say = log.error if alarming else log.warning
-        say(
-            "process.keeps_dying" if alarming else "process.died",
-            process=self.part.name,
-            code=code,
-            in_row=self.deaths.in_row,
-            log=str(self.part.log) if alarming else None,
-        )
+        fields = {"process": self.part.name, "code": code, "in_row": self.deaths.in_row}
+        if restarts.alarming(self.deaths, self._policy):
+            log.error("process.keeps_dying", log=str(self.part.log), **fields)
+        else:
+            log.warning("process.died", **fields)
 
 
 def _sweep(group: int) -> None:

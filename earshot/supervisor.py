@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,14 +17,15 @@ import msgspec
 import structlog
 
 from earshot import embedded, readiness
-from earshot.keeper import Keeper, Part
+from earshot.fleet import Fleet
+from earshot.keeper import Part
 from earshot.lockfile import Lock, Running
 from earshot.logfiles import last_lines, trim
 from earshot.restarts import Policy
 from earshot.text import tail
 from services._runtime import keyring
 from services._runtime.app import PARENT
-from services._runtime.connection import connect
+from services._runtime.connection import UnavailableError, connect_once
 from services._runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class Supervisor:
     def __init__(self, plan: Plan, lock: Lock, signals: Signals) -> None:
         self._plan, self._lock, self._signals = plan, lock, signals
         self._logs = plan.settings.data_dir / "logs"
-        self._keepers: list[Keeper] = []
+        self._fleet = Fleet(plan.policy, lock.handle, signals.asked)
 
     async def run(self, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
         """Run until a signal asks for the end; `say` gets the one line when all are ready.
@@ -92,7 +92,7 @@ class Supervisor:
             asked.cancel()
             running.cancel()
             await asyncio.wait({running})
-            await self._stop()
+            await self._fleet.stop(_STOP_ORDER, self._signals.hurry)
         if not running.cancelled():
             running.result()
 
@@ -102,9 +102,9 @@ class Supervisor:
         nats_url = await self._start_log()
         keyring.master_key(self._plan.settings)  # made here, or four services would race to
         for name in readiness.SERVICES:
-            self._keep(self._service(name, nats_url))
-        await self._wait_until_ready(nats_url, warn)
+            self._fleet.keep(self._service(name, nats_url))
         self._lock.describe(Running(pid=os.getpid(), url=self._plan.url, nats_url=nats_url))
+        await self._wait_until_ready(nats_url, warn)
         say(f"Earshot is running at {self._plan.url}")
         async with self._beside():
             while True:
@@ -116,20 +116,9 @@ class Supervisor:
         if settings.nats_url is not None:
             await embedded.make_streams(settings.nats, patience=10)
             return settings.nats
-        _, url = await embedded.start(settings.data_dir, settings.store_bytes, self._keep)
+        _, url = await embedded.start(settings.data_dir, settings.store_bytes, self._fleet.keep)
         await embedded.make_streams(url, patience=10)
         return url
-
-    def _keep(self, part: Part) -> Keeper:
-        inherits = msgspec.structs.replace(part, inherits=(self._lock.handle,))
-        keeper = Keeper(inherits, self._plan.policy)
-        self._keepers.append(keeper)
-        keeper.start().add_done_callback(self._ended)
-        return keeper
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception():
-            self._signals.asked.set()  # a fault of our own: end; `stop` raises it
 
     def _service(self, name: str, nats_url: str) -> Part:
         settings, verbose = self._plan.settings, self._plan.verbose
@@ -151,26 +140,12 @@ class Supervisor:
 
     async def _wait_until_ready(self, nats_url: str, warn: Callable[[str], None]) -> None:
         end, explained = time.monotonic() + READY_SECONDS, False
-        async with self._watching(nats_url) as missing:
-            while names := await missing():
+        async with httpx.AsyncClient(base_url=self._plan.url, trust_env=False) as http:
+            while names := await _unready(nats_url, http):
                 if time.monotonic() > end and not explained:
                     explained = True
                     warn(self._explanation(names))
                 await asyncio.sleep(_POLL_SECONDS)
-
-    @contextlib.asynccontextmanager
-    async def _watching(
-        self, nats_url: str
-    ) -> AsyncIterator[Callable[[], Coroutine[None, None, tuple[str, ...]]]]:
-        async def closed() -> None:
-            """We close it ourselves."""
-
-        nc = await connect(nats_url, "up", closed)
-        try:
-            async with httpx.AsyncClient(base_url=self._plan.url, trust_env=False) as http:
-                yield partial(readiness.unready, nc, http)
-        finally:
-            await nc.close()
 
     def _explanation(self, names: tuple[str, ...]) -> str:
         parts = [f"Not ready after {READY_SECONDS:.0f} s, still trying:"]
@@ -192,17 +167,23 @@ class Supervisor:
             demo.cancel()
             await asyncio.wait({demo})
 
-    async def _stop(self) -> None:
-        rank = {name: place for place, name in enumerate(_STOP_ORDER)}
-        for keeper in sorted(self._keepers, key=lambda keeper: rank[keeper.part.name]):
-            await keeper.stop(self._signals.hurry)
-
     def _trim(self) -> None:
         for name in _STOP_ORDER:
             trim(self._log_file(name))
 
     def _log_file(self, name: str) -> Path:
         return self._logs / f"{name}.log"
+
+
+async def _unready(nats_url: str, http: httpx.AsyncClient) -> tuple[str, ...]:
+    try:
+        nc = await connect_once(nats_url, "up")
+    except UnavailableError:
+        return ("nats-server",)
+    try:
+        return await readiness.unready(nc, http)
+    finally:
+        await nc.close()
 
 
 def _report_demo(task: asyncio.Task[None]) -> None:

@@ -70,10 +70,12 @@ def serve(
     name: Annotated[Service, typer.Argument(help="Which service.")],
 ) -> None:
     """Run one service until SIGTERM, for compose and clusters; its NATS has to be provisioned."""
+    loaded = options.loaded()
+    logs.configure(loaded.log, name, loaded.instance)
     sys.excepthook = _log_crash
     module = importlib.import_module(f"services.{name}.service")
     try:
-        app.run(name, options.loaded(), module.serve)
+        app.run(name, loaded, module.serve)
     except (SettingsError, NotProvisionedError) as error:
         say(str(error))
         raise typer.Exit(1) from None

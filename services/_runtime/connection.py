@@ -25,16 +25,18 @@ async def connect(url: str, name: str, on_closed: Callable[[], Awaitable[None]])
         log.warning("nats.error", error=type(error).__name__)
 
     async def on_disconnect() -> None:
-        log.warning("nats.disconnected")
+        if not nc.is_closed:
+            log.warning("nats.disconnected")
 
     async def on_reconnect() -> None:
         log.info("nats.reconnected")
 
-    return await nats.connect(
+    nc = Client()
+    await nc.connect(
         url,
         name=name,
         max_reconnect_attempts=NO_LIMIT,
-        reconnect_time_wait=0.25,
+        reconnect_time_wait=0.25,  # type: ignore[arg-type]  # declared int, used as seconds
         connect_timeout=2,
         ping_interval=5,
         max_outstanding_pings=2,
@@ -44,6 +46,7 @@ async def connect(url: str, name: str, on_closed: Callable[[], Awaitable[None]])
         reconnected_cb=on_reconnect,
         closed_cb=on_closed,
     )
+    return nc
 
 
 async def connect_once(url: str, name: str) -> Client:

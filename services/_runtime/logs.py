@@ -16,7 +16,9 @@ FRAMES = 12
 """How many of the innermost frames a logged traceback keeps."""
 
 
-def configure(style: Literal["json", "console"], service: str, instance: str) -> None:
+def configure(
+    style: Literal["json", "console"], service: str, instance: str, level: str = "INFO"
+) -> None:
     """Send our own and the libraries' logs to standard error in one form."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,8 +44,16 @@ def configure(style: Literal["json", "console"], service: str, instance: str) ->
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    for noisy in ("httpx", "httpx2", "openai", "nats", "uvicorn.access", "faststream"):
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for noisy in (
+        "httpx",
+        "httpx2",
+        "openai",
+        "nats",
+        "uvicorn.access",
+        "uvicorn.error",
+        "faststream",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service, instance=instance)
 

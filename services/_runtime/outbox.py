@@ -36,8 +36,9 @@ STALL_SECONDS = 3.0
 """Without any acknowledgement for so long, the connection is given up and made anew."""
 SETTLE_SECONDS = 10.0
 """An acknowledgement this old is on the server's disk; the embedded server syncs every second."""
-CURSOR_SECONDS = 0.1
 SYNC_SECONDS = 0.1
+LOOK_SECONDS = 0.5
+"""How often a silent connection is looked after."""
 RECHECK_SECONDS = streams.DUPLICATE_WINDOW / 2
 """An entry this old may have left the server's duplicate window."""
 NEARLY_FULL = 0.8
@@ -117,6 +118,7 @@ class Outbox:
     async def _sync(self) -> None:
         while True:
             await asyncio.sleep(SYNC_SECONDS)
+            self._spool.save()
             if self._unsynced:
                 self._unsynced = False
                 await asyncio.to_thread(self._spool.sync)
@@ -145,7 +147,7 @@ class _Pump:
         self._number = 0
         self._trouble: Exception | None = None
         self._acks: deque[tuple[float, Position]] = deque()
-        self._saved = self._progress = time.monotonic()
+        self._progress = time.monotonic()
 
     async def run(self) -> None:
         """Publish from the cursor on until the connection breaks."""
@@ -216,7 +218,7 @@ class _Pump:
             self._progress = time.monotonic()
 
     async def _advance(self) -> None:
-        """Move the cursor over the acknowledged prefix; now and then write it down."""
+        """Move the cursor over the acknowledged prefix."""
         while self._sent and self._sent[0].number in self._acked:
             sent = self._sent.popleft()
             self._acked.discard(sent.number)
@@ -227,12 +229,10 @@ class _Pump:
             return
         if not self._acks or now - self._acks[-1][0] > 1:
             self._acks.append((now, self._acked_to))
-        if not self._sent or now - self._saved > CURSOR_SECONDS:
-            self._saved = now
-            cursor = self._spool.cursor
-            self._spool.move(Cursor(self._acked_to, self._settled(now), cursor.server_id))
-            async with self._moved:
-                self._moved.notify_all()
+        cursor = self._spool.cursor
+        self._spool.move(Cursor(self._acked_to, self._settled(now), cursor.server_id))
+        async with self._moved:
+            self._moved.notify_all()
 
     def _settled(self, now: float) -> Position:
         settled = self._spool.cursor.settled
@@ -242,7 +242,7 @@ class _Pump:
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(CURSOR_SECONDS if self._sent else 1.0):
+            async with asyncio.timeout(LOOK_SECONDS):
                 await self._wake.wait()
         except TimeoutError:
             return

@@ -5,7 +5,7 @@ projection; a fold that cannot go on stops, it never skips.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 import msgspec
 import nats.errors
@@ -52,7 +52,7 @@ class Reader:
     def __init__(self, nc: Client, js: JetStreamContext, keyring: Keyring) -> None:
         self._nc, self._js, self._keyring = nc, js, keyring
 
-    async def follow(self, filters: Sequence[str], after: int) -> AsyncIterator[Batch]:
+    async def follow(self, filters: Sequence[str], after: int) -> AsyncGenerator[Batch, None]:
         """Every event of `filters` after a sequence, then each new one, for ever.
 
         Outlives the server: it reads on where it was. A batch may be empty: at the tip.
@@ -67,7 +67,7 @@ class Reader:
                 log.info("projection.reopens", error=type(error).__name__, seq=seq)
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def read(self, filters: Sequence[str], after: int = 0) -> AsyncIterator[Batch]:
+    async def read(self, filters: Sequence[str], after: int = 0) -> AsyncGenerator[Batch, None]:
         """The events of `filters` after a sequence that are stored now; ends at the tip.
 
         Raises one of AWAY when the server is.
@@ -77,7 +77,7 @@ class Reader:
             if batch.at_tip:
                 return
 
-    async def _batches(self, filters: Sequence[str], after: int) -> AsyncIterator[Batch]:
+    async def _batches(self, filters: Sequence[str], after: int) -> AsyncGenerator[Batch, None]:
         async with Pull(self._nc, self._js, streams.MEETINGS.name, filters, after=after) as pull:
             if pull.pending == 0:
                 yield Batch((), after, at_tip=True)

@@ -1,6 +1,6 @@
 """One session's events: read up to now, follow from now, and where the last one stands."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from nats.js import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
@@ -62,6 +62,6 @@ class SessionLog:
                 events.append((seq, event))
         return tuple(events)
 
-    def follow(self, session_id: str, after: int = 0) -> AsyncIterator[Batch]:
+    def follow(self, session_id: str, after: int = 0) -> AsyncGenerator[Batch, None]:
         """The session's events after a sequence, then each new one, without a gap or a repeat."""
         return self._reader.follow([subjects.session_events(session_id)], after)

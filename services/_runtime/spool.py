@@ -70,10 +70,11 @@ class Spool:
         self.end = Position(self._segments[-1], self._intact(self._segments[-1]))
         self._writer = self._path(self.end.segment).open("ab")
         self._writer.truncate(self.end.offset)
-        self.cursor = self._load_cursor()
+        self.cursor = self._saved = self._load_cursor()
 
     def close(self) -> None:
         """Write everything to disk and let the directory go."""
+        self.save()
         self.sync()
         self._writer.close()
         self._lock.close()
@@ -130,12 +131,21 @@ class Spool:
                     yield Position(segment, offset), entry
 
     def move(self, cursor: Cursor) -> None:
-        """Remember how far the server is; segments that are surely on its disk are removed."""
+        """Remember how far the server is, for now in memory."""
         self.cursor = cursor
+
+    def save(self) -> None:
+        """Write the cursor down and remove the segments that are surely on the server's disk.
+
+        A cursor that was not written down costs sending again, which the server recognises.
+        """
+        if self.cursor == self._saved:
+            return
+        self._saved = self.cursor
         temporary = self._directory / "cursor.new"
-        temporary.write_bytes(msgspec.json.encode(cursor))
+        temporary.write_bytes(msgspec.json.encode(self.cursor))
         temporary.replace(self._directory / "cursor")
-        while self._segments[0] < cursor.settled.segment:
+        while self._segments[0] < self.cursor.settled.segment:
             self._path(self._segments.pop(0)).unlink(missing_ok=True)
 
     def _begin_segment(self) -> None:

@@ -27,6 +27,7 @@ Handler: TypeAlias = Callable[[J, int], Awaitable[None]]
 ACK_WAIT_SECONDS = 10.0
 """A worker that has not been heard of for so long is taken for dead, and its work is given on."""
 HEARTBEAT_SECONDS = 3.0
+FETCH_SECONDS = 0.5
 MAX_DELIVERIES = 5
 RETRY_SECONDS = (1.0, 3.0, 10.0, 30.0)
 
@@ -59,7 +60,7 @@ class Worker(Generic[J]):
         self._slots, self._concurrency = asyncio.Semaphore(concurrency), concurrency
 
     async def run(self) -> None:
-        """Work until cancelled; a cancelled command is given back at once."""
+        """Work until cancelled; a cancelled command is given back."""
         while True:
             try:
                 await self._work()
@@ -73,7 +74,7 @@ class Worker(Generic[J]):
             while True:
                 await self._slots.acquire()
                 try:
-                    (message,) = await subscription.fetch(1, timeout=1)
+                    (message,) = await subscription.fetch(1, timeout=FETCH_SECONDS)
                 except (nats.errors.TimeoutError, TimeoutError):
                     self._slots.release()
                     continue
@@ -111,7 +112,8 @@ class Worker(Generic[J]):
             try:
                 await self._handle(message)
             except asyncio.CancelledError:
-                await message.nak()
+                # Given back at once, it would come to our own fetch, which the server still holds.
+                await message.nak(delay=2 * FETCH_SECONDS)
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it was, it is counted and reported
                 await self._retry(message, error)

@@ -41,9 +41,10 @@ class Plan:
     thread: Thread | None = None
 
     @property
-    def cached(self) -> bool:
-        """Whether the answer was there before it was asked for now."""
-        return self.thread is not None and self.thread.conclusion is not None
+    def is_summary_again(self) -> bool:
+        """Whether this is a summary that was there before it was asked for now."""
+        thread = self.thread
+        return self.question.task == "summary" and thread is not None and bool(thread.conclusion)
 
 
 class Asking:

@@ -15,7 +15,7 @@ LIMIT_SECONDS = 5.0
 """How long a context is asked for altogether; its owner may be changing."""
 PAUSE_SECONDS = 0.2
 
-_reply = msgspec.json.Decoder(ContextReply)
+_reply: msgspec.json.Decoder[ContextReply] = msgspec.json.Decoder(ContextReply)
 
 
 async def context(runtime: Runtime, wanted: ContextWanted) -> ContextServed:

@@ -61,9 +61,9 @@ def repeatable_id(session_id: str, caller: str, key: str) -> str:
 
 
 def summary_id(session_id: str, previous: Thread | None) -> str:
-    """The id of the general summary after `previous`: whoever sees the same one asks for the same.
-    """
-    return _SUMMARY + ids.digest(session_id, previous and previous.asked.query_id)
+    """The id of the general summary after `previous`: who sees the same one asks for the same."""
+    before = None if previous is None else previous.asked.query_id
+    return _SUMMARY + ids.digest(session_id, before)
 
 
 def asked(session_id: str, query_id: str, question: Question, now: datetime) -> QueryAsked:

@@ -11,6 +11,7 @@ from contracts.events import Numbered
 from services._runtime.session_log import SessionLog
 from services.gateway import session_view, transcript
 from services.gateway.session_view import SessionView
+from services.gateway.transcript import View
 
 MAX_SESSIONS = 256
 MAX_SEGMENTS = 500_000
@@ -21,7 +22,7 @@ MAX_SEGMENTS = 500_000
 class _Kept:
     seq: int
     view: SessionView
-    transcript: transcript.View
+    transcript: View
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def fold(self, events: tuple[Numbered, ...], upto: int) -> None:
@@ -41,11 +42,11 @@ class Sessions:
         """The session now; raises UnknownSessionError."""
         return (await self._read(session_id)).view
 
-    async def transcript(self, session_id: str) -> transcript.View:
+    async def transcript(self, session_id: str) -> View:
         """The transcript now; raises UnknownSessionError."""
         return (await self._read(session_id)).transcript
 
-    async def transcript_at(self, session_id: str, seq: int) -> transcript.View:
+    async def transcript_at(self, session_id: str, seq: int) -> View:
         """The transcript as it was at a sequence."""
         events = await self._log.read(session_id, upto=seq)
         return transcript.fold(transcript.initial(session_id), events)

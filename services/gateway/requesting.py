@@ -71,7 +71,9 @@ class Requesting:
             return await self._taken(wanted, stored, repeatable=repeatable)
         return _opened(stored, created=True)
 
-    async def _taken(self, wanted: SessionRequested, stored: Stored, *, repeatable: bool) -> Requested:
+    async def _taken(
+        self, wanted: SessionRequested, stored: Stored, *, repeatable: bool
+    ) -> Requested:
         seq, there = stored
         if not repeatable:
             raise problems.conflict("session_id", "there is such a session already")
@@ -93,10 +95,11 @@ class Requesting:
 
     async def _first(self, session_id: str) -> Stored | None:
         only = [subjects.events_of_type(session_id, SessionRequested)]
-        async for batch in self._runtime.reader.read(only):
-            for seq, event in batch.events:
-                if isinstance(event, SessionRequested):
-                    return seq, event
+        async with contextlib.aclosing(self._runtime.reader.read(only)) as batches:
+            async for batch in batches:
+                for seq, event in batch.events:
+                    if isinstance(event, SessionRequested):
+                        return seq, event
         return None
 
     async def _in_room(self, wanted: SessionRequested, room_url: str) -> Requested:

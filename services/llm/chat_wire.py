@@ -71,7 +71,7 @@ def finished(said: Said) -> Said:
     """The whole answer, marked where it was cut; raise AssistantError where there is none."""
     if not said.text.strip():
         raise AssistantError("malformed", "the model's answer is empty")
-    if False:
+    if said.finish is None:
         raise AssistantError("unavailable", "the model's stream ended before the answer did")
     text = said.text + CUT if said.finish == "length" else said.text.rstrip()
     return msgspec.structs.replace(said, text=text)

@@ -42,18 +42,21 @@ _SHARED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _MEANT = re.compile(
-    r"\b(?:i'll|you'll|we'll|he'll|she'll|they'll|will|must|needs? to|ha(?:ve|s) to)\b",
-    re.IGNORECASE,
+    rf"""\b(?:i'll|you'll|we'll|he'll|she'll|they'll|will|must|needs?\ to|ha(?:ve|s)\ to)\b
+    | \bi\ (?:{_DUTY}|choose|get|measure)\b | \b[a-z]+\ (?:{_DUTY}|choose|get|measure|fixe)s\b""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_SUPPOSED = re.compile(r"\bif\b", re.IGNORECASE)
 _NAMED = re.compile(
     r"\baction (?:item|point)s?\b|\bto-?do\b|\bnext steps?\b|\btake it offline\b", re.IGNORECASE
 )
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _DUE = re.compile(
-    rf"\b(?:by|before|until|due|on)\ (?:the\ )?(?:{_DAY}|tomorrow|tonight|noon|next\ \w+|end\ of|"
-    rf"this\ (?:week|afternoon|evening)|january|february|march|april|june|july|august|september|"
-    rf"october|november|december|\d)|\b(?:tomorrow|next\ (?:week|{_DAY}))\b".replace("\\ ", " "),
-    re.IGNORECASE,
+    rf"""\b(?:by|before|until|due|on)\ (?:the\ )?(?:{_DAY}|tomorrow|tonight|noon|next\ \w+|end\ of|
+      this\ (?:week|afternoon|evening)|january|february|march|april|june|july|august|september|
+      october|november|december|\d)
+    | \b(?:tomorrow|next\ (?:week|{_DAY}))\b | \btoday[.?!]?$""",
+    re.IGNORECASE | re.VERBOSE,
 )
 
 _WHOLE = re.compile(
@@ -86,7 +89,7 @@ def decision(sentence: str) -> bool:
 def action(sentence: str) -> int:
     """How strongly it says that somebody will do something; 0 where it does not."""
     plain = sentence.replace("\u2019", "'")
-    if len(plain.split()) < _FEWEST_WORDS:
+    if len(plain.split()) < _FEWEST_WORDS or _SUPPOSED.search(plain):
         return 0
     due = bool(_DUE.search(plain))
     taken, called = bool(_TAKEN.search(plain)), bool(_NAMED.search(plain))

@@ -11,6 +11,7 @@ from contracts.commands import Part
 from contracts.events import PartKind, SegmentRef
 
 REFS_OF_A_SUMMARY_LINE = 5
+UNNAMED = "Unknown speaker"
 _HOUR = 3600
 _MINUTE = 60
 
@@ -84,14 +85,17 @@ def _of_summary(part: Part) -> Iterator[Line]:
 def _is_line_by_line(texts: list[str], refs: tuple[SegmentRef, ...]) -> bool:
     """An extractive summary quotes one segment a line, which makes its citations exact."""
     return len(texts) == len(refs) and all(
-        ref.speaker is not None and text.startswith(f"{ref.speaker}: ")
-        for text, ref in zip(texts, refs, strict=True)
+        text.startswith(f"{_label(ref)}: ") for text, ref in zip(texts, refs, strict=True)
     )
 
 
 def _line(kind: PartKind, said: str, ref: SegmentRef) -> Line:
-    prefix = f"{ref.speaker}:"
-    known = ref.speaker is not None and said.startswith(prefix)
-    text = said.removeprefix(prefix).strip() if known else said
-    speaker = ref.speaker if known else None
-    return Line(kind=kind, speaker=speaker, text=text, refs=(ref,))
+    label = _label(ref)
+    if not said.startswith(f"{label}:"):
+        return Line(kind=kind, speaker=None, text=said, refs=(ref,))
+    return Line(kind=kind, speaker=label, text=said[len(label) + 1 :].strip(), refs=(ref,))
+
+
+def _label(ref: SegmentRef) -> str:
+    """The speaker as a line of context names them: on one line, whatever the name holds."""
+    return " ".join(ref.speaker.split()) if ref.speaker else UNNAMED

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.llm import cues
-from services.llm.lines import Line, clock
+from services.llm.lines import UNNAMED, Line, clock
 from services.llm.ranking import bm25
 from services.llm.words import ASKING, STOP, content, is_backchannel, sentences, words
 
@@ -30,11 +30,12 @@ _ASKS_DECISION = frozenset({"decid", "decision", "agre", "agreement"})
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is looked for: stems, the words themselves, and the speakers it names."""
+    """What is looked for: stems, the words themselves, the speakers named, whether a decision."""
 
     stems: tuple[str, ...]
     words: tuple[str, ...]
     speakers: frozenset[str]
+    decision: bool
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -55,14 +56,20 @@ def understood(text: str, lines: Sequence[Line]) -> Question:
     speakers = named(text, lines)
     if set(kept) <= {word for speaker in speakers for word in words(speaker)}:
         kept = []
-    stems = tuple(dict.fromkeys(content(kept, frozenset())))
-    return Question(stems, tuple(dict.fromkeys(kept)), speakers)
+    stems = list(dict.fromkeys(content(kept, frozenset())))
+    about = tuple(stem for stem in stems if stem not in _ASKS_DECISION)
+    return Question(
+        stems=about or tuple(stems),
+        words=tuple(dict.fromkeys(kept)),
+        speakers=speakers,
+        decision=len(about) < len(stems),
+    )
 
 
 def named(text: str, lines: Iterable[Line]) -> frozenset[str]:
     """The speakers of whose names the text holds a whole word that is not an ordinary one."""
     asked = Counter(words(text))
-    speakers = sorted({line.speaker for line in lines if line.speaker})
+    speakers = sorted({line.speaker for line in lines if line.speaker not in (None, UNNAMED)})
     parts = {speaker: [w for w in words(speaker) if w not in STOP] for speaker in speakers}
     full = {who for who, name in parts.items() if name and all(word in asked for word in name)}
     if full:
@@ -102,7 +109,7 @@ def _scores(
     full = np.array([len(set(line)) for line in stems], dtype=np.float64) / _FULL_LINE
     scores *= np.sqrt(np.minimum(full, 1.0)) * np.where(spoken, 1.0, _FROM_SUMMARY)
     scores *= [_NAMED if line.speaker in question.speakers else 1.0 for line in lines]
-    if not _ASKS_DECISION.isdisjoint(question.stems):
+    if question.decision:
         scores *= [_DECIDED if cues.decision(line.text) else 1.0 for line in lines]
     return scores
 

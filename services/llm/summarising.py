@@ -4,6 +4,7 @@ Pure. Decisions and action items are found by their phrases, so English only.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -96,12 +97,23 @@ def _actions(found: Sequence[Quote]) -> list[Quote]:
 
 def _decisions(found: Sequence[Quote]) -> list[Quote]:
     decided = [
-        quote
+        _explained(quote, found)
         for quote in found
-        if len(quote.stems) > 1 and cues.decision(quote.text) and not cues.action(quote.text)
+        if cues.decision(quote.text) and not cues.action(quote.text)
     ]
-    best = sorted(decided, key=lambda q: (-min(len(q.stems), _FEWEST_STEMS), q.at))
+    said = [quote for quote in decided if len(quote.stems) >= _FEWEST_KEPT]
+    best = sorted(said, key=lambda q: (-min(len(q.stems), _FEWEST_STEMS), q.at))
     return sorted(best[:_MOST_DECISIONS], key=lambda quote: quote.at)
+
+
+def _explained(quote: Quote, found: Sequence[Quote]) -> Quote:
+    """The sentence; with what its speaker goes on to say when it says little, as "Agreed." does."""
+    if len(quote.stems) >= _FEWEST_STEMS:
+        return quote
+    line = (one for one in found[quote.at :] if one.line.number == quote.line.number)
+    rest = [*takewhile(lambda one: not cues.action(one.text), line)]
+    stems = tuple(stem for one in rest for stem in one.stems)
+    return msgspec.structs.replace(quote, text=" ".join(one.text for one in rest), stems=stems)
 
 
 def _discussed(found: Sequence[Quote]) -> list[Quote]:

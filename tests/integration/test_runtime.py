@@ -114,7 +114,7 @@ async def test_a_command_is_retried_and_in_the_end_put_aside(runtime, monkeypatc
     await runtime.keyring.create("s1")
     tries, given_up = [], []
 
-    async def fail(job, tries):
+    async def fail(job, number):
         tries.append(job)
         raise RuntimeError
 

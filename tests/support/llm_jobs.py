@@ -37,7 +37,7 @@ def ref(number: int, speaker: str | None = "Maria") -> SegmentRef:
 def part(said: Iterable[Said], kind: PartKind = "tail", first: int = 0) -> Part:
     turns = tuple(said)
     refs = tuple(ref(at, speaker) for at, (speaker, _) in enumerate(turns, first))
-    text = "".join(f"{speaker}: {words}\n" if speaker else f"{words}\n" for speaker, words in turns)
+    text = "".join(f"{speaker or 'Unknown speaker'}: {words}\n" for speaker, words in turns)
     return Part(
         kind=kind, text=text, from_seq=first + 2, to_seq=first + 1 + len(refs), segments=refs
     )

@@ -83,6 +83,18 @@ def test_nothing_that_matches_is_said_and_cites_nothing():
     assert (draft.text, draft.citations) == (extractive.NOTHING_FOUND, ())
 
 
+def test_a_backchannel_answers_nothing():
+    assert answer("Yeah?").text == extractive.NOTHING_FOUND
+
+
+def test_speakers_nobody_knows_are_not_what_is_spoken_of():
+    unknown = part([(None, words) for _, words in PLANNING])
+    draft = extractive.compacted(to_compact(unknown, target_tokens=60))
+    assert "Unknown speaker: We decided to move the launch of the mobile app to June." in draft.text
+    assert "Yeah" not in draft.text
+    assert answer("Which speaker is unknown?", unknown).text == extractive.NOTHING_FOUND
+
+
 @pytest.mark.parametrize("query", ["", "?!", "the of and", "\x00\ud800"])
 def test_a_question_without_words_gets_an_answer(query):
     assert answer(query).text

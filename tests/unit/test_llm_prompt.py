@@ -1,5 +1,6 @@
 import re
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,9 +116,21 @@ def test_a_free_summary_cites_some_of_what_it_rests_on():
     assert [one.seq for one in line.refs] == [2, 22, 42, 62, 82]
 
 
-def test_a_speaker_nobody_knows_keeps_the_text_whole():
-    (line,) = numbered([part([(None, "note: buy milk")])])
-    assert (line.speaker, line.text) == (None, "note: buy milk")
+def test_a_line_that_does_not_look_as_agreed_is_kept_whole():
+    odd = msgspec.structs.replace(part([("Ann", "hi")]), text="note: buy milk\n")
+    (line,) = numbered([odd])
+    assert (line.speaker, line.text, line.said) == (None, "note: buy milk", "note: buy milk")
+
+
+def test_a_speaker_nobody_knows_and_an_odd_name_are_no_part_of_the_text():
+    odd = msgspec.structs.replace(
+        part([(None, "hi")]), segments=(ref(0, "A\t B"),), text="A B: yo\n"
+    )
+    lines = numbered([part([(None, "note: hi")]), odd])
+    assert [(line.speaker, line.text) for line in lines] == [
+        ("Unknown speaker", "note: hi"),
+        ("A B", "yo"),
+    ]
 
 
 def test_a_clock_shows_hours_only_where_there_are_any():

@@ -75,10 +75,12 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     details = {
-        404: ("unknown-route", "No such route", f"{request.method} {request.url.path[:200]}"),
+        404: ("unknown-route", "No such route", request.url.path[:200]),
         405: ("wrong-method", "Wrong method", f"allowed: {headers.get('allow', 'another')}"),
     }
-    slug, title, detail = details.get(status, ("malformed-request", "Not understood", "the request"))
+    slug, title, detail = details.get(
+        status, ("malformed-request", "Not understood", "the request")
+    )
     return refusal(ProblemError(problem(slug, status, title, detail), headers))
 
 
@@ -91,7 +93,10 @@ async def _invalid(request: Request, error: Exception) -> Response:
     if any(_not_read(one) for one in found) and not _is_json(request):
         return refusal(
             problems.at_field(
-                "media-type", 415, "Not a media type this reads", "Content-Type",
+                "media-type",
+                415,
+                "Not a media type this reads",
+                "Content-Type",
                 "must be application/json",
             )
         )

@@ -43,9 +43,7 @@ def shows(
 
 def schemas() -> dict[str, Any]:
     """The schemas of every struct that `shows` was given."""
-    _, components = msgspec.json.schema_components(
-        _documented.values(), ref_template=REF_TEMPLATE
-    )
+    _, components = msgspec.json.schema_components(_documented.values(), ref_template=REF_TEMPLATE)
     return components
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 
 import structlog
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import Message, Receive, Scope, Send
 
@@ -58,7 +58,7 @@ class Shell:
             key = auth.admit(self._keys, _caller(scope), guarded=_is_guarded(scope["path"]))
             body = _Body(scope, receive, self._upload_bytes)
         except ProblemError as error:
-            await _refuse(scope, receive, answer, refusal(error))
+            await refusal(error)(scope, receive, answer.send)
             return
         scope.setdefault("state", {})["key"] = key
         await self._app(scope, body.receive, answer.send)
@@ -145,10 +145,3 @@ def _is_guarded(path: str) -> bool:
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-
-
-async def _refuse(scope: Scope, receive: Receive, answer: _Answer, response: Response) -> None:
-    if scope["type"] == "http":
-        await response(scope, receive, answer.send)
-        return
-    await response({**scope, "extensions": {"websocket.http.response": {}}}, receive, answer.send)

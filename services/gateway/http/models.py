@@ -1,0 +1,55 @@
+"""The bodies that routes take. Strict: a number in quotes is not a number."""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from services.gateway.questions import MAX_QUERY
+
+SessionIdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Term = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MetadataValue = Annotated[str, StringConstraints(max_length=500)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class NewSession(_Body):
+    """What a session is to be. `room_duration_mins` and `token` are for Daily rooms."""
+
+    session_id: SessionIdText | None = Field(None, description="Chosen by you; 409 if it exists.")
+    source: Literal["daily", "stream", "recording"] = "daily"
+    room_url: Annotated[str, StringConstraints(max_length=2000)] | None = None
+    room_duration_mins: int = Field(15, ge=1, le=24 * 60)
+    token: Annotated[str, StringConstraints(max_length=4000)] | None = None
+    language: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] | None
+    ) = None
+    redact_pii: bool = False
+    vocabulary: list[Term] = Field([], max_length=500)
+    metadata: dict[MetadataKey, MetadataValue] = Field({}, max_length=32)
+
+    @field_validator("room_url")
+    @classmethod
+    def _is_web_address(cls, room_url: str | None) -> str | None:
+        if room_url is not None:
+            parts = urlsplit(room_url)
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError("must be an http or https URL")
+        return room_url
+
+
+class NewQuery(_Body):
+    """A question about a meeting; a summary needs no `query`."""
+
+    task: Literal["query", "summary", "transcript"] = "query"
+    query: str = Field("", description=f"At most {MAX_QUERY} characters.")
+    min_seq: int | None = Field(
+        None, ge=0, description="A sequence of the log that the answer must have seen."
+    )
+    budget_tokens: int | None = Field(
+        None, ge=1, le=1_000_000, description="Size of the context the answer may go by."
+    )
