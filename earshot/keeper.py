@@ -86,7 +86,7 @@ class Keeper:
         try:
             process = await self._spawn()
         except OSError as error:
-            log.exception("process.not_started", process=self.part.name, cause=error.strerror)
+            log.warning("process.not_started", process=self.part.name, cause=error.strerror)
             return None
         self._process = process
         if self._stopping.is_set():

@@ -100,8 +100,8 @@ class Uploading:
         return accepted
 
     async def _events(self, session_id: str) -> tuple[Numbered, ...]:
-        events = await self._runtime.log.read(session_id)
-        if not events:
+        await self._runtime.log.last_seq(session_id)
+        if not (events := await self._runtime.log.read(session_id)):
             raise UnknownSessionError(session_id)
         return events
 

@@ -1,5 +1,6 @@
 """The commands against a stand-in for the gateway."""
 
+import asyncio
 import json
 import os
 import signal
@@ -263,7 +264,7 @@ async def test_doctor_finds_the_streams_and_misses_the_services(server, gateway,
     monkeypatch.setenv("EARSHOT_NATS_URL", server.url)
     monkeypatch.setenv("EARSHOT_DATA_DIR", str(server.data_dir))
     command = [sys.executable, "-m", "earshot", "doctor", "--json", "--url", gateway.url]
-    result = subprocess.run(command, capture_output=True, check=False)
+    result = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
     levels = {one["what"]: one["level"] for one in json.loads(result.stdout)["checks"]}
     assert levels["nats"] == levels["streams"] == levels["address"] == levels["openai"] == "ok"
     assert levels["ingest"] == levels["gateway"] == "FAIL"

@@ -33,22 +33,25 @@ class FakeGateway:
         self.requests.append((method, path, query, body))
         if (method, path) in self.replies:
             return self.replies[method, path]
-        match method, path.strip("/").split("/"):
-            case "POST", ["v1", "sessions"]:
-                return self._create(json.loads(body))
-            case "GET", ["v1", "sessions"]:
-                return self._list(query)
-            case "PUT", ["v1", "sessions", session_id, "recording"]:
+        match path.strip("/").split("/"):
+            case ["v1", "sessions"]:
+                return self._create(json.loads(body)) if method == "POST" else self._list(query)
+            case ["v1", "sessions", session_id, *action]:
+                return self._act(method, session_id, action, query)
+        return 200, "application/json", {}
+
+    def _act(self, method, session_id, action, query):
+        reply = problem(404, "No such session", "session_id", "is not known")
+        match method, action:
+            case "PUT", ["recording"]:
                 self.sessions[session_id] |= {"status": "live", "polls": 0}
-                reply = {"recording_id": "r", "items": 2, "mode": query["mode"], "speed": None}
-                return 202, "application/json", reply
-            case "GET", ["v1", "sessions", session_id] if session_id in self.sessions:
-                return 200, "application/json", self._view(session_id)
-            case "POST", ["v1", "sessions", session_id, "end"]:
-                return 202, "application/json", {"session_id": session_id}
-            case "GET", ["health", "ready"]:
-                return 200, "application/json", {}
-        return problem(404, "No such session", "session_id", "is not known")
+                body = {"recording_id": "r", "items": 2, "mode": query["mode"], "speed": None}
+                reply = 202, "application/json", body
+            case "GET", [] if session_id in self.sessions:
+                reply = 200, "application/json", self._view(session_id)
+            case "POST", ["end"]:
+                reply = 202, "application/json", {"session_id": session_id}
+        return reply
 
     def _create(self, wanted):
         session_id = wanted.get("session_id") or f"s{len(self.sessions) + 1}"
@@ -90,7 +93,7 @@ def _handler(fake):
             else:
                 self._send(*fake.answer(self.command, parts.path, query, body))
 
-        do_GET = do_POST = do_PUT = _serve
+        do_GET = do_POST = do_PUT = _serve  # noqa: N815 - http.server calls them by these names
 
         def _send(self, status, kind, body) -> None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
