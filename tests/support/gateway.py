@@ -28,6 +28,7 @@ class Running:
     runtime: Runtime
     port: int
     http: httpx.AsyncClient
+    serving: asyncio.Task
 
     def socket_url(self, path: str) -> str:
         return f"ws://127.0.0.1:{self.port}{path}"
@@ -53,7 +54,7 @@ async def gateway(server, **settings):
             serving.result()
         base_url = f"http://127.0.0.1:{listening.result()}"
         async with httpx.AsyncClient(base_url=base_url, timeout=20, trust_env=False) as http:
-            yield Running(runtime, listening.result(), http)
+            yield Running(runtime, listening.result(), http, serving)
         serving.cancel()
         await asyncio.wait({serving}, timeout=10)
 

@@ -3,7 +3,14 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+)
 
 from services.gateway.questions import MAX_QUERY
 
@@ -11,6 +18,17 @@ SessionIdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$
 Term = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
+
+
+def _is_text(given: str) -> str:
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a character") from None
+    return given
+
+
+Text = Annotated[str, AfterValidator(_is_text)]
 
 
 class _Body(BaseModel):
@@ -46,7 +64,7 @@ class NewQuery(_Body):
     """A question about a meeting; a summary needs no `query`."""
 
     task: Literal["query", "summary", "transcript"] = "query"
-    query: str = Field("", description=f"At most {MAX_QUERY} characters.")
+    query: Text = Field("", description=f"At most {MAX_QUERY} characters.")
     min_seq: int | None = Field(
         None, ge=0, description="A sequence of the log that the answer must have seen."
     )
