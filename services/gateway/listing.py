@@ -1,9 +1,10 @@
 """The directory of all sessions, kept up to the log. Holds no session's content."""
 
 import asyncio
+from collections.abc import Callable
 
 from services._runtime.projection import Batch, Reader, project
-from services.gateway import directory
+from services.gateway import directory, problems
 from services.gateway.directory import Directory
 
 WAIT_SECONDS = 2.0
@@ -21,14 +22,22 @@ class Listing:
         """Follow until cancelled."""
         await project(self._reader, directory.FILTERS, self.directory.upto, self._on_batch)
 
-    async def seen(self, seq: int) -> bool:
-        """Wait a little until the directory holds a sequence; False when it still does not."""
+    async def whole(self) -> Directory:
+        """The directory once it has read the log; raises ProblemError (503) while it has not."""
+        if not await self._wait(lambda: self.caught_up):
+            raise problems.unavailable("the list of sessions is still being read")
+        return self.directory
+
+    async def shows(self, session_id: str) -> bool:
+        """Wait a little until the session is listed; False when it still is not."""
+        return await self._wait(lambda: session_id in self.directory.entries)
+
+    async def _wait(self, holds: Callable[[], bool]) -> bool:
         try:
             async with asyncio.timeout(WAIT_SECONDS), self._moved:
-                await self._moved.wait_for(lambda: self.directory.upto >= seq)
+                return await self._moved.wait_for(holds)
         except TimeoutError:
             return False
-        return True
 
     async def _on_batch(self, batch: Batch) -> None:
         async with self._moved:

@@ -1,4 +1,4 @@
-"""What a request gets instead of an answer: RFC 9457 problems. Quotes nothing a caller sent."""
+"""What a request gets instead of an answer: RFC 9457 problems. Never quotes a value."""
 
 from collections.abc import Mapping
 

@@ -14,8 +14,10 @@ from services.gateway.session_view import SessionView
 from services.gateway.transcript import View
 
 MAX_SESSIONS = 256
-MAX_SEGMENTS = 500_000
+MAX_SEGMENTS = 200_000
 """Segments of all kept sessions together; the session being read is kept whatever its size."""
+MAX_READS = 8
+"""How many sessions are read from the log at once; a page of the list may want many."""
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Sessions:
     def __init__(self, log: SessionLog) -> None:
         self._log = log
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._slots = asyncio.Semaphore(MAX_READS)
 
     async def view(self, session_id: str) -> SessionView:
         """The session now; raises UnknownSessionError."""
@@ -64,7 +67,8 @@ class Sessions:
         self._kept.move_to_end(session_id)
         async with kept.lock:
             if kept.seq < last:
-                kept.fold(await self._log.read(session_id, after=kept.seq), last)
+                async with self._slots:
+                    kept.fold(await self._log.read(session_id, after=kept.seq), last)
         self._forget_the_oldest()
         return kept
 

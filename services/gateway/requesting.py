@@ -32,11 +32,10 @@ _LENGTH = 20
 
 @dataclass(frozen=True)
 class Requested:
-    """The session an asker got, and whether asking made it; `seq` is where its log starts."""
+    """The session an asker got, and whether asking made it."""
 
     view: SessionView
     created: bool
-    seq: int
 
 
 def new_id() -> str:
@@ -74,12 +73,11 @@ class Requesting:
     async def _taken(
         self, wanted: SessionRequested, stored: Stored, *, repeatable: bool
     ) -> Requested:
-        seq, there = stored
         if not repeatable:
             raise problems.conflict("session_id", "there is such a session already")
-        if replace(there, time=wanted.time) != wanted:
+        if replace(stored[1], time=wanted.time) != wanted:
             raise problems.unfit("Idempotency-Key", "was used for another request")
-        return Requested(await self._sessions.view(wanted.session_id), created=False, seq=seq)
+        return Requested(await self._sessions.view(wanted.session_id), created=False)
 
     async def _store(self, wanted: SessionRequested) -> Stored:
         """Append the event unless the session has begun; what is stored then, ours or not."""
@@ -124,7 +122,7 @@ class Requesting:
                 while True:
                     try:
                         view = await self._sessions.view(standing_in.session_id)
-                        return Requested(view, created=False, seq=view.last_seq)
+                        return Requested(view, created=False)
                     except UnknownSessionError:
                         await asyncio.sleep(0.02)
         except TimeoutError:
@@ -132,6 +130,5 @@ class Requesting:
 
 
 def _opened(stored: Stored, *, created: bool) -> Requested:
-    seq, event = stored
-    view = session_view.evolve(session_view.initial(event.session_id), stored)
-    return Requested(view, created=created, seq=seq)
+    opened = session_view.evolve(session_view.initial(stored[1].session_id), stored)
+    return Requested(opened, created=created)

@@ -6,7 +6,7 @@ It quotes and never rephrases; equal jobs get equal answers, to the byte.
 from contracts.commands import AnswerQuery, CompactContext
 from contracts.events import SegmentRef, Usage
 from services.llm import cues, summarising
-from services.llm.assistant import Draft, Emit
+from services.llm.assistant import Draft
 from services.llm.lines import in_meeting_order, numbered
 from services.llm.retrieval import excerpt, picked, shown, understood
 
@@ -40,17 +40,3 @@ def compacted(job: CompactContext) -> Draft:
 
 def _draft(text: str, citations: tuple[SegmentRef, ...]) -> Draft:
     return Draft(text=text, citations=citations, model=MODEL, prompt_version=VERSION, usage=FREE)
-
-
-class Extractive:
-    """An assistant that needs nothing but the job."""
-
-    async def answer(self, job: AnswerQuery, emit: Emit) -> Draft:
-        """Emit the answer in one piece."""
-        draft = answered(job)
-        await emit(0, draft.text)
-        return draft
-
-    async def compact(self, job: CompactContext) -> Draft:
-        """Never fails."""
-        return compacted(job)

@@ -21,7 +21,7 @@ from services._runtime.worker import Worker
 from services.llm import replies
 from services.llm.assistant import Assistant, AssistantError, Emit
 from services.llm.compacting import compact_with_fallback
-from services.llm.extractive import Extractive
+from services.llm.offline import Extractive
 from services.llm.openai_chat import OpenAIChat
 
 log = structlog.get_logger()

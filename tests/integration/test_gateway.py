@@ -112,6 +112,16 @@ async def test_twenty_askers_for_a_room_get_one_session(running):
     assert anew.json()["session_id"] != session_id
 
 
+async def test_a_room_whose_session_is_long_answers_at_once(running):
+    wanted = {"source": "stream", "session_id": "s1", "room_url": "https://example.daily.co/a"}
+    await running.http.post("/v1/sessions", json=wanted)
+    await running.runtime.publisher.append(heard(1))
+    began = asyncio.get_running_loop().time()
+    held = await running.http.post("/v1/sessions", json=wanted | {"session_id": "s2"})
+    assert (held.status_code, held.json()["session_id"]) == (200, "s1")
+    assert asyncio.get_running_loop().time() - began < 1
+
+
 async def test_a_room_whose_winner_died_before_appending_is_not_lost(running, monkeypatch):
     monkeypatch.setattr("services.gateway.requesting.APPEAR_SECONDS", 0.1)
     room_url = "https://example.daily.co/standup"
@@ -159,6 +169,9 @@ async def test_a_session_that_cannot_be_is_refused_by_field(running, wanted, fie
 async def test_requests_that_cannot_be_read_are_problems(running):
     http, json_type = running.http, {"Content-Type": "application/json"}
     assert field_of(await http.post("/v1/sessions", content="{", headers=json_type), 400) == "body"
+    for content in (b'"\xff"', b"[" * 100_000):
+        refused = await http.post("/v1/sessions", content=content, headers=json_type)
+        assert field_of(refused, 400) == "body"
     assert field_of(await http.post("/v1/sessions", content="{}"), 415) == "Content-Type"
     large = json.dumps({"metadata": {"a": "x" * (300 << 10)}})
     for content in (large, _chunks(large.encode())):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from contracts.commands import Part
 from services.llm import cues, extractive
 from services.llm.lines import in_meeting_order, numbered
+from services.llm.offline import Extractive
 from services.llm.ranking import bm25
 from services.llm.retrieval import ranked, understood
 from services.llm.words import count_tokens, is_backchannel, stem
@@ -294,6 +295,6 @@ async def test_the_assistant_emits_its_answer_in_one_piece():
     async def emit(offset: int, text: str) -> None:
         pieces.append((offset, text))
 
-    draft = await extractive.Extractive().answer(asked("xylophone", part(PLANNING)), emit)
+    draft = await Extractive().answer(asked("xylophone", part(PLANNING)), emit)
     assert pieces == [(0, draft.text)]
-    assert (await extractive.Extractive().compact(to_compact(part(PLANNING)))).text
+    assert (await Extractive().compact(to_compact(part(PLANNING)))).text

@@ -6,7 +6,7 @@ from contracts.events import Usage
 from services.llm import replies
 from services.llm.assistant import Assistant, AssistantError, Draft
 from services.llm.compacting import compact_with_fallback
-from services.llm.extractive import Extractive
+from services.llm.offline import Extractive
 from services.llm.openai_chat import OpenAIChat
 from tests.support.llm_jobs import NOW, PLANNING, asked, part, ref, to_compact
 

@@ -1,5 +1,8 @@
 """Every way a request can fail, as a problem. Says nothing of the inside."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
+
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +19,10 @@ from services.gateway.problems import FieldError, Problem, ProblemError, problem
 
 log = structlog.get_logger()
 
+_FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
+    HTTPStatus.NOT_FOUND: ("unknown-route", "No such route", "there is nothing at this address"),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("wrong-method", "Wrong method", "see the Allow header"),
+}
 _PLACES = ("body", "query", "path", "header")
 
 
@@ -69,19 +76,17 @@ def unexpected() -> Response:
     return refusal(ProblemError(problem("unexpected", 500, "Something went wrong here", "a bug")))
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _http(_: Request, error: Exception) -> Response:
+    """What the framework itself refuses."""
     if isinstance(error, TooLargeError):
         return refusal(error.error)
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    details = {
-        404: ("unknown-route", "No such route", request.url.path[:200]),
-        405: ("wrong-method", "Wrong method", f"allowed: {headers.get('allow', 'another')}"),
-    }
-    slug, title, detail = details.get(
-        status, ("malformed-request", "Not understood", "the request")
-    )
-    return refusal(ProblemError(problem(slug, status, title, detail), headers))
+    if not isinstance(error, HTTPException):
+        return unexpected()
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return refusal(problems.malformed("body", "is not JSON in UTF-8"))
+    slug, title, detail = _FRAMEWORK.get(error.status_code, _FRAMEWORK[HTTPStatus.NOT_FOUND])
+    refused = problem(slug, error.status_code, title, detail)
+    return refusal(ProblemError(refused, error.headers))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

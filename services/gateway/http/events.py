@@ -1,5 +1,6 @@
 """A session's events as they are stored: a stream to follow, or a recording to keep."""
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Literal
@@ -13,14 +14,17 @@ from contracts.events import Numbered
 from contracts.recording import RecordedSession
 from services.gateway import problems
 from services.gateway.http import sse
-from services.gateway.http.gateway import READ, Gateway, Parts, SessionId
+from services.gateway.http.gateway import MAX_SEQ, READ, Gateway, Parts, SessionId
 from services.gateway.http.responses import shows
 
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["reading"])
 
 JSONL = "application/jsonl"
+_SEQ = re.compile(r"[0-9]{1,18}")
 
-AfterSeq = Annotated[int, Query(ge=0, description="Only what comes after this sequence.")]
+AfterSeq = Annotated[
+    int, Query(ge=0, le=MAX_SEQ, description="Only what comes after this sequence.")
+]
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
 
 
@@ -47,7 +51,7 @@ async def get_events(
 
 
 def _seq(last_event_id: str) -> int:
-    if not last_event_id.isascii() or not last_event_id.isdigit():
+    if not _SEQ.fullmatch(last_event_id):
         raise problems.malformed("Last-Event-ID", "must be the id of an event: a whole number")
     return int(last_event_id)
 
@@ -74,7 +78,7 @@ async def _lines(parts: Gateway, header: RecordedSession) -> AsyncGenerator[byte
         async for batch in batches:
             fitting = ((seq, one) for seq, one in batch.events if seq <= header.last_seq)
             yield b"".join(recording.render_line(seq, event) for seq, event in fitting)
-            if batch.upto >= header.last_seq:
+            if batch.at_tip or batch.upto >= header.last_seq:
                 return
 
 

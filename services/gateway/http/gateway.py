@@ -18,6 +18,9 @@ from services.gateway.reading import Sessions
 from services.gateway.requesting import Requesting
 from services.gateway.uploading import Uploading
 
+MAX_SEQ = 10**18
+"""More than any log will hold, and still a number to the server."""
+
 AWAY_SECONDS = 1.0
 """How long a request waits for NATS to come back before it is turned away."""
 

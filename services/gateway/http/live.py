@@ -19,7 +19,7 @@ from contracts import subjects
 from services._runtime.keyring import KeyGoneError
 from services._runtime.session_log import UnknownSessionError
 from services.gateway import live
-from services.gateway.http.gateway import READ, Gateway, Parts, SessionId
+from services.gateway.http.gateway import MAX_SEQ, READ, Gateway, Parts, SessionId
 
 router = APIRouter(prefix="/v1/sessions/{session_id}")
 
@@ -42,7 +42,7 @@ async def follow_live(
     socket: WebSocket,
     parts: Parts,
     session_id: SessionId,
-    after_seq: Annotated[int, Query(ge=0)] = 0,
+    after_seq: Annotated[int, Query(ge=0, le=MAX_SEQ)] = 0,
 ) -> None:
     """Everything after a sequence, then whatever happens, without a gap or a repeat."""
     await socket.accept()

@@ -65,7 +65,7 @@ async def create_session(
         ),
         repeatable=idempotency_key is not None,
     )
-    await parts.listing.seen(requested.seq)
+    await parts.listing.shows(requested.view.session_id)
     return body(dto.created(requested.view), 201 if requested.created else 200)
 
 
@@ -82,9 +82,8 @@ async def list_sessions(
         before = None if cursor is None else directory.decode_cursor(cursor)
     except directory.BadCursorError as error:
         raise problems.malformed("cursor", str(error)) from None
-    page = directory.page(
-        parts.listing.directory, status=status, room_url=room, before=before, limit=limit
-    )
+    known = await parts.listing.whole()
+    page = directory.page(known, status=status, room_url=room, before=before, limit=limit)
     views = await asyncio.gather(*(_view(parts, one) for one in page.session_ids))
     items = tuple(view for view in views if view is not None)
     cursor = None if page.before is None else directory.encode_cursor(page.before)
