@@ -1,7 +1,9 @@
 """The seal: the wire as JSON Schema. `make seal` rewrites schema.json; a test compares."""
 
 import json
+from inspect import cleandoc
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -26,7 +28,17 @@ def render() -> str:
     }
     roots, defs = msgspec.json.schema_components(families.values(), ref_template="#/$defs/{name}")
     document = {"families": dict(zip(families, roots, strict=True)), "$defs": defs}
-    return json.dumps(document, indent=1, sort_keys=True) + "\n"
+    return json.dumps(_even(document), indent=1, sort_keys=True) + "\n"
+
+
+def _even(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Docstrings alike whichever Python compiled them: since 3.13 it strips their indentation."""
+    if isinstance(node, dict):
+        return {
+            key: cleandoc(value) if key == "description" else _even(value)
+            for key, value in node.items()
+        }
+    return [_even(one) for one in node] if isinstance(node, list) else node
 
 
 if __name__ == "__main__":

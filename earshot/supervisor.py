@@ -88,6 +88,9 @@ class Supervisor:
         asked = asyncio.create_task(self._signals.asked.wait())
         try:
             await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if self._signals.asked.is_set():
+                with contextlib.suppress(OSError):  # the terminal may be what went
+                    warn("Stopping; Ctrl-C again stops at once.")
         finally:
             asked.cancel()
             running.cancel()

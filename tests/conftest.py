@@ -8,3 +8,8 @@ settings.register_profile(
 settings.load_profile("earshot")
 
 pytest_plugins = ["tests.support.nats"]
+
+
+def pytest_collection_modifyitems(items):
+    """Slow tests start first, so that the quick ones fill in beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)

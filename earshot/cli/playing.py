@@ -61,14 +61,16 @@ def replay(
         session_id = client.create(session, title=_title(file)).session_id
         _send(client, bars, session_id, Sending(file=file, mode="replay", speed=speed))
         if not as_json:
-            typer.echo(text.one_line(session_id))
+            with bars.away():
+                typer.echo(text.one_line(session_id))
         try:
             view = _follow(client, bars, session_id, file)
         except KeyboardInterrupt:
-            say(f"It plays on, as session {session_id}.")
+            with bars.away():
+                say(f"It plays on, as session {session_id}.")
             raise typer.Exit(INTERRUPTED) from None
-        if as_json:
-            typer.echo(text.json_line(view))
+    if as_json:
+        typer.echo(text.json_line(view))
 
 
 def import_(files: Files, *, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:
@@ -82,9 +84,11 @@ def import_(files: Files, *, url: Url = None, key: Key = None, as_json: AsJson =
                 raise
             except EarshotError as error:
                 failed = True
-                say(f"{file}: {error}")
+                with bars.away():
+                    say(f"{file}: {error}")
             else:
-                typer.echo(text.json_line(view) if as_json else text.one_line(view.session_id))
+                with bars.away():
+                    typer.echo(text.json_line(view) if as_json else text.one_line(view.session_id))
     if failed:
         raise typer.Exit(1)
 

@@ -1,5 +1,7 @@
 """Progress bars on standard error, for a person at a terminal and nobody else."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Self
 
 from rich.console import Console
@@ -16,7 +18,12 @@ class Bars:
         console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
         self._progress = Progress(
-            *columns, console=console, transient=True, disable=not console.is_terminal
+            *columns,
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            redirect_stdout=False,  # it would send results to standard error
+            redirect_stderr=False,
         )
 
     def __enter__(self) -> Self:
@@ -25,6 +32,15 @@ class Bars:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Nothing is drawn inside, so that lines can be printed."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def begin(self, name: str, total: int | None) -> TaskID:
         """A new bar; `total` None until it is known."""

@@ -56,12 +56,10 @@ def up(
     are in <data-dir>/logs, one file a service; EARSHOT_LOG=json makes them JSON.
     """
     loaded = options.loaded(host=host, port=port, nats_url=nats_url, data_dir=data_dir)
-    logs.configure("console", "up", loaded.instance)
-    if not verbose:
-        logging.getLogger().setLevel(logging.WARNING)
-    with _start_errors(), lockfile.held(loaded.data_dir.absolute()) as lock:
+    with _start_errors():
         plan = _plan(loaded, demo=demo, verbose=verbose)
-        hurried = asyncio.run(_supervise(plan, lock))
+        with lockfile.held(plan.settings.data_dir) as lock:
+            hurried = asyncio.run(_supervise(plan, lock))
     if hurried:
         raise typer.Exit(1)
 
@@ -115,6 +113,9 @@ def _demo() -> Demo:
 
 
 async def _supervise(plan: Plan, lock: Lock) -> bool:
+    logs.configure("console", "up", plan.settings.instance)
+    if not plan.verbose:
+        logging.getLogger().setLevel(logging.WARNING)
     signals = Signals()
     signals.listen()
     await Supervisor(plan, lock, signals).run(_announce, say)

@@ -12,7 +12,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from earshot.cli import playing
+from earshot.cli import options, playing, running
 from earshot.cli.app import app
 from tests.support import fake_gateway
 from tests.support.fake_gateway import problem
@@ -246,6 +246,60 @@ def test_the_key_goes_with_every_request(earshot, gateway, monkeypatch):
     earshot("sessions")
     earshot("sessions", "--key", "other")
     assert gateway.keys == ["Bearer sesame", "Bearer other"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("up", "--host", "0.0.0.0"), "set EARSHOT_API_KEYS"),
+        (("up", "--host", "192.0.2.1"), "set EARSHOT_API_KEYS"),
+        (("up", "--data-dir", "/proc/nowhere"), "Cannot start"),
+        (("provision",), "EARSHOT_NATS_URL"),
+        (("serve", "ingest"), "EARSHOT_NATS_URL"),
+    ],
+)
+def test_what_cannot_start_says_why(arguments, cause):
+    command = [sys.executable, "-m", "earshot", *arguments]
+    result = subprocess.run(command, capture_output=True, check=False)
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert cause in result.stderr.decode()
+
+
+def test_up_names_the_port_that_is_in_use(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        result = CliRunner().invoke(app, ["up", "--port", str(port), "--data-dir", str(tmp_path)])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Port {port} is in use: stop what uses it or give --port\n"
+
+
+async def test_provision_makes_the_streams_again_and_again(server):
+    environment = os.environ | {"EARSHOT_NATS_URL": server.url}
+    command = [sys.executable, "-m", "earshot", "provision"]
+    for _ in range(2):
+        result = await asyncio.to_thread(
+            subprocess.run, command, env=environment, capture_output=True, check=False
+        )
+        assert (result.returncode, result.stdout) == (0, b"The streams are in place.\n")
+
+
+@pytest.mark.parametrize(
+    ("setting", "plays"),
+    [
+        (None, True),
+        ("OPENAI_API_KEY", False),
+        ("DAILY_API_KEY", False),
+        ("EARSHOT_NATS_URL", False),
+    ],
+)
+def test_the_sample_plays_by_default_where_nothing_else_is_set(monkeypatch, setting, plays):
+    if setting:
+        monkeypatch.setenv(setting, "nats://set")
+    loaded = options.loaded()
+    free = loaded.model_copy(update={"port": 0})
+    assert (running._plan(free, demo=None, verbose=False).demo is not None) == plays
+    assert running._plan(free, demo=True, verbose=False).demo is not None
+    assert running._plan(free, demo=False, verbose=False).demo is None
 
 
 def test_doctor_masks_secrets_and_fails_without_a_system(monkeypatch):

@@ -221,8 +221,8 @@ def test_a_directory_nobody_holds_runs_nothing(tmp_path):
 def test_a_port_in_use_is_named_with_what_to_do():
     port = addresses.free_port("127.0.0.1", 0)
     assert addresses.free_port("127.0.0.1", port) == port
-    with socket.create_server(("127.0.0.1", port)):
-        with pytest.raises(AddressError, match=f"Port {port} is in use.*--port"):
-            addresses.free_port("127.0.0.1", port)
+    taken = pytest.raises(AddressError, match=f"Port {port} is in use.*--port")
+    with socket.create_server(("127.0.0.1", port)), taken:
+        addresses.free_port("127.0.0.1", port)
     with pytest.raises(AddressError, match="Cannot listen"):
         addresses.free_port("192.0.2.1", port)
