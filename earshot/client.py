@@ -152,7 +152,7 @@ class Client:
     @contextlib.contextmanager
     def _stream(self, request: httpx.Request) -> Iterator[httpx.Response]:
         with self._reaching(), contextlib.closing(self._http.send(request, stream=True)) as answer:
-            pass
+            self._check(answer)
             yield answer
 
     @contextlib.contextmanager

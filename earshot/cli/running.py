@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 import importlib
-import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,9 +112,8 @@ def _demo() -> Demo:
 
 
 async def _supervise(plan: Plan, lock: Lock) -> bool:
-    logs.configure("console", "up", plan.settings.instance)
-    if not plan.verbose:
-        logging.getLogger().setLevel(logging.WARNING)
+    level = "INFO" if plan.verbose else "WARNING"
+    logs.configure("console", "up", plan.settings.instance, level=level)
     signals = Signals()
     signals.listen()
     await Supervisor(plan, lock, signals).run(_announce, say)

@@ -208,8 +208,11 @@ def test_without_a_system_it_says_what_to_start(arguments):
     assert result.stdout == ""
 
 
-def test_a_refusal_is_told_and_nothing_printed(earshot):
-    result = earshot("transcript", "nobody")
+@pytest.mark.parametrize(
+    "arguments", [("transcript", "nobody"), ("record", "nobody"), ("ask", "nobody", "When?")]
+)
+def test_a_refusal_is_told_and_nothing_printed(earshot, arguments):
+    result = earshot(*arguments)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "No such session: session_id: is not known\n"
 
