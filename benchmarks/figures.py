@@ -17,6 +17,7 @@ from services._runtime.settings import Settings
 from services._runtime.spool import Spool
 from services.context import assembly, room
 from services.context.service import serve as context
+from services.context.state import Room
 from services.llm import extractive
 from services.llm.service import serve as llm
 
@@ -122,7 +123,7 @@ async def rebuild(given: Settings) -> Figure:
         for at in range(0, len(events), MEETING):
             # A live room is compacted; without that the fold of a long tail would be measured.
             known = room.fold(events[at : at + MEETING], known)
-            known = room.Room(seq=known.seq, requested=True)
+            known = Room(seq=known.seq, requested=True)
         ours += time.perf_counter() - start
         raw = await _timed(lambda: _read_raw(own))
     return rate("rebuild", "the same messages read and thrown away", EVENTS, ours, raw)
@@ -168,7 +169,7 @@ async def question(given: Settings) -> Figure:
     return latency("question overhead", "the extractive assistant alone", ours, raw)
 
 
-def _answered(known: room.Room, number: int, budget: int) -> float:
+def _answered(known: Room, number: int, budget: int) -> float:
     asked = rig.question(number)
     job = AnswerQuery(
         session_id=asked.session_id,

@@ -7,6 +7,9 @@ import msgspec
 
 from contracts.events import Coverage, PartKind, SegmentRef, Task
 
+UNKNOWN_SPEAKER = "Unknown speaker"
+"""How a line of context calls whoever nobody knows."""
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of context. `text` is one line a segment in the order of `segments`, except in a

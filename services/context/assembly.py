@@ -4,7 +4,6 @@ The newest segments come first in claim, and at least half of the budget is thei
 the rest, the most condensed first. What does not fit is reported, never cut in the middle.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -12,14 +11,11 @@ from typing import Literal, NamedTuple
 from contracts.commands import Context, Part
 from contracts.events import Coverage, CoverageRange
 from services.context import tokens
-from services.context.room import Room, Segment, Summary
+from services.context.state import Room, Segment, Summary
 
 SMALLEST_BUDGET = 200
-UNKNOWN_SPEAKER = "Unknown speaker"
 
 Seen = Literal["verbatim", "summarised", "not_covered"]
-
-_BREAKING = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class UnfitBudgetError(ValueError):
@@ -31,12 +27,6 @@ class _Stretch(NamedTuple):
     from_seq: int
     to_seq: int
     segments: int
-
-
-def line(segment: Segment) -> str:
-    """One segment as one line of text, whatever it contains."""
-    speaker = _BREAKING.sub(" ", segment.speaker or UNKNOWN_SPEAKER).strip()
-    return f"{speaker}: {_BREAKING.sub(' ', segment.text).strip()}\n"
 
 
 def assemble(room: Room, budget: int) -> Context:
@@ -64,7 +54,7 @@ def assemble(room: Room, budget: int) -> Context:
 def _newest(tail: Sequence[Segment], budget: int) -> tuple[Sequence[Segment], int]:
     used = kept = 0
     for segment in reversed(tail):
-        cost = tokens.count(line(segment))
+        cost = segment.cost
         if used + cost > budget:
             break
         used, kept = used + cost, kept + 1
@@ -95,7 +85,7 @@ def _summary_part(summary: Summary) -> Part:
 def _tail_part(tail: Sequence[Segment]) -> Part:
     return Part(
         kind="tail",
-        text="".join(line(segment) for segment in tail),
+        text="".join(segment.line for segment in tail),
         from_seq=tail[0].seq,
         to_seq=tail[-1].seq,
         segments=tuple(segment.ref for segment in tail),

@@ -13,9 +13,8 @@ import msgspec
 from contracts import ids
 from contracts.commands import CompactContext, Part
 from contracts.events import CompactionRequested
-from services.context import tokens
-from services.context.assembly import line
-from services.context.room import Room, Segment, Summary, segments_of, summaries_of
+from services.context.condensing import segments_of, summaries_of
+from services.context.state import Room, Segment, Summary
 
 FANOUT = 4
 SUMMARY_TOKENS = 300
@@ -91,11 +90,10 @@ def _due_of_tail(room: Room, policy: Policy) -> Due | None:
 
     So it depends on what was said alone, and a disturbed run compacts like an undisturbed one.
     """
-    costs = [tokens.count(line(segment)) for segment in room.tail]
-    totals = list(accumulate(costs))
-    crossed = next((n for n, total in enumerate(totals) if total > policy.high), None)
-    if crossed is None:
+    if room.tail_tokens <= policy.high:
         return None
+    totals = list(accumulate(segment.cost for segment in room.tail))
+    crossed = next(n for n, total in enumerate(totals) if total > policy.high)
     end = next(n for n, total in enumerate(totals) if totals[crossed] - total <= policy.low)
     return Due(1, room.tail[0].segment_id, room.tail[end].segment_id)
 
@@ -103,7 +101,7 @@ def _due_of_tail(room: Room, policy: Policy) -> Due | None:
 def _verbatim(segments: tuple[Segment, ...]) -> Part:
     return Part(
         kind="tail",
-        text="".join(line(segment) for segment in segments),
+        text="".join(segment.line for segment in segments),
         from_seq=segments[0].seq,
         to_seq=segments[-1].seq,
         segments=tuple(segment.ref for segment in segments),

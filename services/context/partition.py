@@ -19,8 +19,8 @@ from services._runtime.keyring import KeyGoneError
 from services._runtime.projection import Batch, project
 from services.context import assembly, compaction, room
 from services.context.compaction import Policy
-from services.context.room import Question, Room
 from services.context.snapshots import Checkpoint, Snapshots
+from services.context.state import Question, Room
 
 log = structlog.get_logger()
 

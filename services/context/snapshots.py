@@ -8,7 +8,7 @@ import msgspec
 from contracts import codec, subjects
 from services._runtime.keyring import KeyGoneError, Keyring
 from services._runtime.kv import Bucket, Entry
-from services.context.room import Room
+from services.context.state import Room
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Room)

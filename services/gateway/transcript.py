@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from contracts.commands import UNKNOWN_SPEAKER
 from contracts.events import (
     Event,
     GapClosed,
@@ -31,8 +32,6 @@ Heard: TypeAlias = tuple[int, SegmentHeard]
 
 PAGE = 256
 """Segments a full page holds: an append copies one page at most, not the whole meeting."""
-
-UNKNOWN_SPEAKER = "Unknown speaker"
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from contracts.commands import Part
+from contracts.commands import UNKNOWN_SPEAKER, Part
 from contracts.events import PartKind, SegmentRef
 
 REFS_OF_A_SUMMARY_LINE = 5
-UNNAMED = "Unknown speaker"
 _HOUR = 3600
 _MINUTE = 60
 
@@ -98,4 +97,4 @@ def _line(kind: PartKind, said: str, ref: SegmentRef) -> Line:
 
 def _label(ref: SegmentRef) -> str:
     """The speaker as a line of context names them: on one line, whatever the name holds."""
-    return " ".join(ref.speaker.split()) if ref.speaker else UNNAMED
+    return " ".join(ref.speaker.split()) if ref.speaker else UNKNOWN_SPEAKER

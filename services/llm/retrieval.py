@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.commands import UNKNOWN_SPEAKER
 from services.llm import cues
-from services.llm.lines import UNNAMED, Line, clock
+from services.llm.lines import Line, clock
 from services.llm.ranking import bm25
 from services.llm.words import ASKING, STOP, content, is_backchannel, sentences, words
 
@@ -69,7 +70,9 @@ def understood(text: str, lines: Sequence[Line]) -> Question:
 def named(text: str, lines: Iterable[Line]) -> frozenset[str]:
     """The speakers of whose names the text holds a whole word that is not an ordinary one."""
     asked = Counter(words(text))
-    speakers = sorted({line.speaker for line in lines if line.speaker not in (None, UNNAMED)})
+    speakers = sorted(
+        {line.speaker for line in lines if line.speaker not in (None, UNKNOWN_SPEAKER)}
+    )
     parts = {speaker: [w for w in words(speaker) if w not in STOP] for speaker in speakers}
     full = {who for who, name in parts.items() if name and all(word in asked for word in name)}
     if full:

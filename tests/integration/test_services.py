@@ -73,6 +73,10 @@ async def test_a_playback_resumes_after_ingest_vanished(server, runtime):
     await attach(runtime, said, speed=1.0)
     async with running(server, "ingest"):
         await until(lambda: _at_least(runtime, 20))
+    # The server shall not recognise repetitions: resuming must not depend on it.
+    meetings = (await runtime.js.stream_info(streams.MEETINGS.name)).config
+    meetings.duplicate_window = 0.1
+    await runtime.js.update_stream(meetings)
     async with running(server, "ingest"):
         events = await ended(runtime)
     assert segments(events) == [event.segment_id for event in said]
@@ -187,6 +191,20 @@ async def test_a_question_asked_while_context_and_llm_are_away_is_answered_once(
         await asyncio.sleep(0.5)
     events = await runtime.log.read("s1")
     assert sum(isinstance(event, QueryAnswered) for _, event in events) == 1
+
+
+async def test_a_question_folded_before_a_crash_is_handed_out_after_it(server, runtime):
+    """The job was lost with its queue; the snapshot still says that the question is open."""
+    await runtime.keyring.create("s1")
+    await runtime.publisher.append(requested())
+    await runtime.publisher.append(heard(1, "We meet on Tuesday."))
+    asked_at = await runtime.publisher.append(asked("q1", "When do we meet, Tuesday?"))
+    async with running(server, "context"):
+        await served(runtime, min_seq=asked_at)
+    await runtime.js.delete_stream(streams.JOBS.name)
+    await server.provision()
+    async with running(server, "context", "llm"):
+        assert (await answered(runtime, "q1")).query_id == "q1"
 
 
 async def test_context_as_of_an_earlier_sequence(server, runtime):

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.context import tokens
-from services.context.assembly import SMALLEST_BUDGET, UnfitBudgetError, assemble, line
+from services.context.assembly import SMALLEST_BUDGET, UnfitBudgetError, assemble
+from services.context.lines import line
 from services.context.room import fold
 from tests.support.facts import heard, requested
 from tests.support.histories import histories
@@ -57,6 +58,17 @@ def test_the_newest_go_first_into_a_small_budget():
     assert context.as_of_seq == 41
 
 
+@given(st.lists(st.integers(1, 120), min_size=1, max_size=60), budgets)
+def test_a_tail_of_uneven_segments_holds_the_newest_that_fit(lengths, budget):
+    said = [heard(number, "word " * length) for number, length in enumerate(lengths)]
+    room = fold([(1, requested()), *enumerate(said, 2)])
+    context = assemble(room, budget)
+    costs = [segment.cost for segment in room.tail]
+    kept = context.coverage.verbatim
+    assert sum(costs[len(costs) - kept :]) == context.tokens <= budget
+    assert kept == len(costs) or context.tokens + costs[-kept - 1] > budget
+
+
 def test_a_budget_too_small_to_hold_anything_is_refused():
     with pytest.raises(UnfitBudgetError, match="budget_tokens"):
         assemble(fold([]), SMALLEST_BUDGET - 1)
@@ -64,7 +76,7 @@ def test_a_budget_too_small_to_hold_anything_is_refused():
 
 @given(st.text(), st.one_of(st.none(), st.text()))
 def test_a_line_stays_one_line(text, speaker):
-    assert len(line(fold([(1, heard(0, text, speaker=speaker))]).tail[0]).splitlines()) == 1
+    assert len(line(speaker, text).splitlines()) == 1
 
 
 @given(st.text("abc 12", max_size=200), st.text("abc 12", max_size=200))

@@ -9,12 +9,15 @@ from contracts.events import (
     QueryAnswered,
     QueryAsked,
     QueryFailed,
+    RecordingAttached,
     SegmentHeard,
+    SessionEnded,
     Usage,
 )
 from services.context import compaction
 from services.context.compaction import FANOUT, Policy, due, request
-from services.context.room import Room, fold, initial, state_hash
+from services.context.room import fold, initial, state_hash
+from services.context.state import Room
 from tests.support.facts import asked, at, heard, requested
 from tests.support.histories import histories
 
@@ -48,6 +51,7 @@ def test_every_segment_is_in_the_tail_or_behind_a_summary(history):
     room, said = fold(history), heard_ids(history)
     assert represented(room) == len(said)
     assert [one.segment_id for one in room.tail] == said[len(said) - len(room.tail) :]
+    assert room.tail_tokens == sum(one.cost for one in room.tail)
     border = 0
     for summary in room.summaries:
         assert summary.first.segment_id == said[border]
@@ -137,20 +141,7 @@ def test_a_settled_meeting_is_short_and_whole(said):
 
 def test_a_summary_nobody_asked_for_changes_nothing():
     room = fold([(1, requested()), (2, heard(0)), (3, heard(1))])
-    stray = ContextSummarised(
-        session_id="s1",
-        time=at(),
-        compaction_id="other",
-        level=1,
-        first_segment_id="seg0",
-        last_segment_id="seg1",
-        text="x",
-        cited=(),
-        model="m",
-        prompt_version="1",
-        usage=Usage(),
-    )
-    assert state_hash(fold([(4, stray)], room)) == state_hash(room)
+    assert state_hash(fold([(4, summary_of("other"))], room)) == state_hash(room)
 
 
 def test_a_question_in_a_recording_is_history():
@@ -159,3 +150,57 @@ def test_a_question_in_a_recording_is_history():
 
 def test_an_empty_meeting_is_empty():
     assert fold([]) == initial
+
+
+def test_a_long_meeting_is_summarised_level_by_level():
+    said = [f"this is sentence number {number} of a long meeting" for number in range(400)]
+    room = settled(said, 1)
+    assert represented(room) == 400
+    assert max(one.level for one in room.summaries) >= 3
+    assert room.summaries[0].segments > room.summaries[-1].segments
+
+
+def pending():
+    """Three segments, of which the first two are being summarised."""
+    room = fold([(1, requested()), (2, heard(0)), (3, heard(1)), (4, heard(2))])
+    wanted = compaction.Due(1, "seg0", "seg1")
+    return fold([(5, request("s1", wanted, at()))], room)
+
+
+def summary_of(compaction_id, last="seg1"):
+    return ContextSummarised(
+        session_id="s1",
+        time=at(),
+        compaction_id=compaction_id,
+        level=1,
+        first_segment_id="seg0",
+        last_segment_id=last,
+        text="x",
+        cited=(),
+        model="m",
+        prompt_version="1",
+        usage=Usage(),
+    )
+
+
+def test_another_summary_than_the_one_on_its_way_changes_nothing():
+    room = pending()
+    assert fold([(6, summary_of("another"))], room).summaries == ()
+    assert len(fold([(6, summary_of(room.compaction.compaction_id))], room).summaries) == 1
+
+
+def test_a_second_request_while_one_is_on_its_way_changes_nothing():
+    room = pending()
+    other = request("s1", compaction.Due(1, "seg0", "seg2"), at())
+    assert fold([(6, other)], room).compaction == room.compaction
+
+
+def test_nobody_summarises_while_a_recording_brings_its_own_summaries():
+    attached = {"recording_id": "r", "mode": "replay", "items": 9}
+    brings = RecordingAttached(session_id="s1", time=at(), **attached, derived=True)
+    said = [heard(number, "word " * 30) for number in range(9)]
+    events = [requested(), brings, *said]
+    room = fold(enumerate(events, 1))
+    assert due(room, TIGHT) is None
+    ended = SessionEnded(session_id="s1", time=at(), reason="source_ended")
+    assert due(fold([(99, ended)], room), TIGHT) is not None

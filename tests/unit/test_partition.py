@@ -1,0 +1,64 @@
+"""Where a partition could lose an event between two awaits."""
+
+import asyncio
+from types import SimpleNamespace
+
+from services._runtime.projection import Batch
+from services._runtime.settings import Settings
+from services.context.partition import Partition
+from services.context.room import fold, initial
+from tests.support.facts import at, heard, requested
+
+
+class SlowSnapshots:
+    """Answers the first reader only when told, with what was true when it asked."""
+
+    def __init__(self):
+        self.asked, self.released, self.saved = 0, asyncio.Event(), initial
+
+    async def load(self, _):
+        self.asked += 1
+        found = self.saved
+        if self.asked == 1:
+            await self.released.wait()
+        return found
+
+    async def save(self, *_):
+        pass
+
+    async def save_checkpoint(self, _):
+        pass
+
+
+def partition(snapshots):
+    async def holds(*_):
+        return True
+
+    runtime = SimpleNamespace(
+        settings=Settings(_env_file=None), log=SimpleNamespace(holds=holds), publisher=None
+    )
+    return Partition(0, runtime, snapshots, at)
+
+
+async def test_a_reader_who_waited_does_not_overwrite_what_was_folded_meanwhile():
+    snapshots = SlowSnapshots()
+    folding = partition(snapshots)
+    reading = asyncio.create_task(folding.at_least("s1", 0))
+    await asyncio.sleep(0)
+    history = ((1, requested()), (2, heard(1)), (3, heard(2)))
+    await folding._on_batch(Batch(history, 3, at_tip=True))
+    snapshots.released.set()
+    assert await reading == fold(history)
+    await folding._on_batch(Batch(((4, heard(3)),), 4, at_tip=True))
+    assert (await folding.at_least("s1", 4)) == fold([*history, (4, heard(3))])
+
+
+async def test_a_reader_waits_for_the_fold_to_reach_what_they_saw():
+    folding = partition(SlowSnapshots())
+    folding._snapshots.released.set()
+    reading = asyncio.create_task(folding.at_least("s1", 2))
+    await asyncio.sleep(0.01)
+    assert not reading.done()
+    history = ((1, requested()), (2, heard(1)))
+    await folding._on_batch(Batch(history, 2, at_tip=True))
+    assert await reading == fold(history)
