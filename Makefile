@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run fmt lint type imports test check bench seal lock clean
+.PHONY: help venv-package run fmt lint type imports test check bench seal lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Earshot needs Python 3.11 or newer")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV) \
+		|| { $(MAKE) --no-print-directory venv-package && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
@@ -19,6 +20,15 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml
 $(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	touch $@
+
+venv-package:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update && apt-get install --yes python3-venv; \
+	else \
+		echo "$(PYTHON) cannot make a virtual environment: install its venv module" >&2; \
+		echo "(Debian and Ubuntu: sudo apt-get install python3-venv) and run make again." >&2; \
+		exit 1; \
+	fi
 
 run: $(VENV)/run.stamp ## start everything and play the sample meeting
 	@exec $(BIN)/earshot up --demo

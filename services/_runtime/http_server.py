@@ -37,7 +37,7 @@ async def serve(
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     server = _Server(config)
-    listening = socket.create_server((host, port), reuse_port=False)
+    listening = _listen(host, port)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         # uvicorn sets a flag and nothing else
@@ -49,3 +49,20 @@ async def serve(
         server.should_exit = True
         await asyncio.wait([serving], timeout=GRACEFUL_SECONDS + 1)
         listening.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+    )[0]
+    # asyncio switches Nagle's algorithm off only where the socket names its protocol; with it on,
+    # every answer on a kept connection waits 40 ms for the client's acknowledgement.
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
+    return listening

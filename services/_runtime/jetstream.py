@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 import nats.errors
 import nats.js.errors
+from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.api import RawStreamMsg
 
 from services._runtime.connection import UnavailableError
 
@@ -21,6 +22,9 @@ KEY = "Nats-Msg-Id"
 
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 """The server's error codes for an expected sequence that is not the last one."""
+
+_NO_MESSAGE = 10037
+"""The server's error code for a subject without messages; a missing stream has another."""
 
 TRANSIENT = (
     nats.errors.TimeoutError,
@@ -44,6 +48,24 @@ class RefusedError(Exception):
     """The server will never take this message; the code is the server's."""
 
 
+def too_large(data: bytes, headers: Mapping[str, str], nc: Client) -> bool:
+    """Whether the server would cut the connection over a message; the client counts no headers."""
+    overhead = 32 + sum(len(name) + len(value) + 4 for name, value in headers.items())
+    return len(data) + overhead > nc.max_payload
+
+
+async def last_message(js: JetStreamContext, stream: str, subject: str) -> RawStreamMsg | None:
+    """The newest message of a subject, None where there surely is none; raises UnavailableError."""
+    try:
+        return await js.get_last_msg(stream, subject)
+    except nats.js.errors.NotFoundError as error:
+        if error.err_code == _NO_MESSAGE:
+            return None
+        raise UnavailableError(f"stream {stream} is missing") from error
+    except TRANSIENT as error:
+        raise UnavailableError(type(error).__name__) from error
+
+
 async def publish(
     js: JetStreamContext,
     subject: str,
@@ -60,17 +82,17 @@ async def publish(
     ConflictError when it does not, RefusedError, or UnavailableError after LIMIT_SECONDS.
     """
     sent = _headers(key, headers, expect, expect_in)
+    if too_large(data, sent, js._nc):  # noqa: SLF001 - nats-py has no public way
+        raise RefusedError("larger than the server's max_payload")
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             while True:
                 try:
-                    return (await js.publish(subject, data, ACK_SECONDS, headers=sent)).seq
+                    return (await js.publish(subject, data, ACK_SECONDS, headers={**sent})).seq
                 except TRANSIENT:
                     await asyncio.sleep(PAUSE_SECONDS)
     except TimeoutError:
         raise UnavailableError("NATS did not acknowledge in time") from None
-    except nats.errors.MaxPayloadError as error:
-        raise RefusedError("larger than the server's max_payload") from error
     except nats.js.errors.APIError as error:
         if error.err_code in WRONG_LAST_SEQUENCE:
             raise ConflictError(subject) from error
@@ -79,8 +101,8 @@ async def publish(
 
 def _headers(
     key: str | None, extra: Mapping[str, str] | None, expect: int | None, expect_in: str | None
-) -> dict[str, Any]:
-    headers: dict[str, Any] = dict(extra or {})
+) -> dict[str, str]:
+    headers = dict(extra or {})
     if key is not None:
         headers[KEY] = key
     if expect is not None:

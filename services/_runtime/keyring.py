@@ -6,16 +6,16 @@ owner can read.
 
 import base64
 import binascii
+import fcntl
 import os
 from collections import OrderedDict
 from pathlib import Path
 
 from nacl.utils import random
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 
 from contracts import codec, streams, subjects
-from services._runtime.jetstream import ConflictError, publish
+from services._runtime.jetstream import ConflictError, last_message, publish
 from services._runtime.settings import Settings, SettingsError
 
 CACHED_KEYS = 4096
@@ -35,7 +35,8 @@ class WrongMasterKeyError(SettingsError):
 def master_key(settings: Settings) -> bytes:
     """Read the master key, or make one in the data directory the first time.
 
-    Raises SettingsError when the variable does not hold 32 bytes in base64.
+    Raises SettingsError when the variable does not hold 32 bytes in base64, or the file cannot be
+    read or made.
     """
     if settings.master_key is None:
         return _key_file(settings.data_dir / "master.key")
@@ -49,19 +50,33 @@ def master_key(settings: Settings) -> bytes:
 
 
 def _key_file(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        if not path.exists():
+            _make_key(path)
         key = path.read_bytes()
-        if len(key) != codec.KEY_BYTES:
-            raise SettingsError(f"{path.name}: not a key of 32 bytes") from None
-        return key
-    with os.fdopen(handle, "wb") as file:
-        file.write(random(codec.KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"EARSHOT_DATA_DIR: {path.name}: {error.strerror}") from None
+    if len(key) != codec.KEY_BYTES:
+        raise SettingsError(f"EARSHOT_DATA_DIR: {path.name} is not a key of 32 bytes")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """The first of racing processes makes it, and it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    directory, temporary = os.open(path.parent, os.O_RDONLY), path.with_suffix(".new")
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        if path.exists():
+            return
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(random(codec.KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 class Keyring:
@@ -81,7 +96,7 @@ class Keyring:
             await self._load(_CHECK_ID)
 
     async def key(self, session_id: str) -> bytes:
-        """The session's key; raises KeyGoneError, or WrongMasterKeyError."""
+        """The session's key; raises KeyGoneError, WrongMasterKeyError or UnavailableError."""
         if (key := self._keys.get(session_id)) is None:
             key = self._remember(session_id, await self._load(session_id))
         else:
@@ -89,7 +104,10 @@ class Keyring:
         return key
 
     async def create(self, session_id: str) -> bytes:
-        """Make the session's key, or return the one a racing creator made."""
+        """Make the session's key, or return the one a racing creator made.
+
+        Raises UnavailableError.
+        """
         key = random(codec.KEY_BYTES)
         try:
             await publish(
@@ -106,11 +124,8 @@ class Keyring:
         return key
 
     async def _load(self, session_id: str) -> bytes:
-        try:
-            found = await self._js.get_last_msg(streams.KEYS.name, subjects.key(session_id))
-        except NotFoundError:
-            raise KeyGoneError(session_id) from None
-        if not found.data:
+        found = await last_message(self._js, streams.KEYS.name, subjects.key(session_id))
+        if found is None or not found.data:
             raise KeyGoneError(session_id)
         try:
             return codec.unseal(found.data, self._master)

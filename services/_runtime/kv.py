@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 
-from services._runtime.jetstream import publish
+from services._runtime.jetstream import last_message, publish
 from services._runtime.pull import Pull, numbers
 
 
@@ -39,24 +38,23 @@ class Bucket:
         return await publish(self._js, self._prefix + key, value, expect=revision)
 
     async def get(self, key: str) -> Entry:
-        """The value, or one with no bytes at the revision to write over (0 when never written)."""
-        try:
-            found = await self._js.get_last_msg(self._stream, self._prefix + key)
-        except NotFoundError:
-            return ABSENT
-        return Entry(found.data or b"", int(found.seq or 0))
+        """The value, or one with no bytes at the revision to write over (0 when never written).
+
+        Raises UnavailableError.
+        """
+        found = await last_message(self._js, self._stream, self._prefix + key)
+        return ABSENT if found is None else Entry(found.data or b"", int(found.seq or 0))
 
     async def matching(self, pattern: str) -> dict[str, Entry]:
-        """Every key that fits a subject pattern, with its value; deleted keys are left out."""
+        """Every key that fits a subject pattern, with its value; deleted keys are left out.
+
+        A key that changes meanwhile has one of its values. Raises one of AWAY.
+        """
         found: dict[str, Entry] = {}
         filters = [self._prefix + pattern]
         async with Pull(self._nc, self._js, self._stream, filters, last_per_subject=True) as pull:
-            waiting = pull.pending
-            while waiting > 0:
-                for message in await pull.next():
-                    at = numbers(message.reply)
-                    waiting = at.pending
-                    if message.data:
-                        key = message.subject.removeprefix(self._prefix)
-                        found[key] = Entry(message.data, at.stream_seq)
-        return found
+            async for messages in pull.stored():
+                for message in messages:
+                    key = message.subject.removeprefix(self._prefix)
+                    found[key] = Entry(message.data, numbers(message.reply).stream_seq)
+        return {key: entry for key, entry in found.items() if entry.value}

@@ -6,10 +6,10 @@ projection; a fold that cannot go on stops, it never skips.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 
 import msgspec
 import nats.errors
-import nats.js.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 
 from contracts import codec, streams, subjects
 from contracts.events import Event, Numbered
+from services._runtime.connection import UnavailableError
 from services._runtime.jetstream import KEY
 from services._runtime.keyring import KeyGoneError, Keyring
 from services._runtime.pull import BrokenOffError, Pull, numbers
@@ -25,12 +26,12 @@ log = structlog.get_logger()
 
 AWAY = (
     BrokenOffError,
+    UnavailableError,
     nats.errors.Error,
-    nats.js.errors.Error,
     TimeoutError,
     OSError,
 )
-"""What a consumer meets while the server is away or has forgotten it."""
+"""What a consumer or a request meets while the server is away or has forgotten it."""
 
 PAUSE_SECONDS = 0.2
 
@@ -60,9 +61,10 @@ class Reader:
         seq = after
         while True:
             try:
-                async for batch in self._batches(filters, seq):
-                    yield batch
-                    seq = max(seq, batch.upto)
+                async with aclosing(self._batches(filters, seq)) as batches:
+                    async for batch in batches:
+                        yield batch
+                        seq = batch.upto
             except AWAY as error:
                 log.info("projection.reopens", error=type(error).__name__, seq=seq)
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -72,18 +74,25 @@ class Reader:
 
         Raises one of AWAY when the server is.
         """
-        async for batch in self._batches(filters, after):
-            yield batch
-            if batch.at_tip:
-                return
+        async with aclosing(self._batches(filters, after)) as batches:
+            async for batch in batches:
+                yield batch
+                if batch.at_tip:
+                    return
 
     async def _batches(self, filters: Sequence[str], after: int) -> AsyncGenerator[Batch, None]:
         async with Pull(self._nc, self._js, streams.MEETINGS.name, filters, after=after) as pull:
-            if pull.pending == 0:
-                yield Batch((), after, at_tip=True)
+            upto, at_tip = after, pull.pending == 0
+            if at_tip:
+                yield Batch((), upto, at_tip=True)
             while True:
                 if messages := await pull.next():
-                    yield await self._batch(messages)
+                    batch = await self._batch(messages)
+                    upto, at_tip = batch.upto, batch.at_tip
+                    yield batch
+                elif not at_tip and await pull.waiting() == 0:
+                    at_tip = True  # what was waiting was deleted
+                    yield Batch((), upto, at_tip=True)
 
     async def _batch(self, messages: Sequence[Msg]) -> Batch:
         events: list[Numbered] = []
@@ -114,5 +123,6 @@ async def project(
     handler: Callable[[Batch], Awaitable[None]],
 ) -> None:
     """Feed `handler` every batch in order, for ever; its errors end the projection."""
-    async for batch in reader.follow(filters, after):
-        await handler(batch)
+    async with aclosing(reader.follow(filters, after)) as batches:
+        async for batch in batches:
+            await handler(batch)

@@ -7,7 +7,7 @@ for full batches, or sleep through a server's restart; the measurements are in d
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -20,8 +20,14 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 BATCH = 256
+BATCH_BYTES = 65 << 20
+"""Bounds what one request brings; more than the largest message a server can be told to take."""
 EXPIRES_SECONDS = 1.0
 IDLE_CONSUMER_SECONDS = 30.0
+CLOSE_SECONDS = 1.0
+
+_PULL_OVER = frozenset({"404", "408"})
+_PULL_FULL = ("Batch Completed", "Message Size Exceeds MaxBytes")
 
 
 class BrokenOffError(Exception):
@@ -88,9 +94,10 @@ class Pull:
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         try:
-            if self._subscription is not None:
-                await self._subscription.unsubscribe()
-            await self._js.delete_consumer(self._stream, self._name)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                if self._subscription is not None:
+                    await self._subscription.unsubscribe()
+                await self._js.delete_consumer(self._stream, self._name)
         except (Error, TimeoutError, OSError):
             return  # the server forgets an idle consumer by itself
 
@@ -115,8 +122,25 @@ class Pull:
                 return []
         return self._take()
 
+    async def stored(self) -> AsyncGenerator[list[Msg], None]:
+        """Messages until none waits; fails as `next` does."""
+        waiting = self.pending
+        while waiting > 0:
+            if messages := await self.next():
+                waiting = numbers(messages[-1].reply).pending
+                yield messages
+            else:
+                waiting = await self.waiting()  # what was waiting may have been deleted
+
+    async def waiting(self) -> int:
+        """How many messages the stream holds for us; raises the client's errors."""
+        info = await self._js.consumer_info(self._stream, self._name, timeout=2)
+        return info.num_pending or 0
+
     async def _request(self) -> None:
-        body = msgspec.json.encode({"batch": BATCH, "expires": int(EXPIRES_SECONDS * 1e9)})
+        body = msgspec.json.encode(
+            {"batch": BATCH, "max_bytes": BATCH_BYTES, "expires": int(EXPIRES_SECONDS * 1e9)}
+        )
         self._wanted, self._deadline = BATCH, time.monotonic() + EXPIRES_SECONDS + 0.5
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._name}"
         await self._nc.publish(subject, body, reply=self._inbox)
@@ -133,13 +157,13 @@ class Pull:
                 self._wanted -= 1
                 taken.append(message)
             elif status != "100":
-                self._wanted = 0  # the pull is over; the next call asks again or finds out why
+                self._wanted = 0
                 self._check(status, str((message.headers or {}).get("Description", "")))
         return taken
 
     @staticmethod
     def _check(status: str, description: str) -> None:
-        if status == "503" or (status in {"404", "409"} and "onsumer" in description):
+        if status not in _PULL_OVER and not description.startswith(_PULL_FULL):
             raise BrokenOffError(description or status)
 
 

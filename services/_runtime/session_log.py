@@ -1,13 +1,14 @@
 """One session's events: read up to now, follow from now, and where the last one stands."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from nats.js import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
 from contracts import streams, subjects
 from contracts.events import Numbered
-from services._runtime.jetstream import KEY
+from services._runtime.jetstream import KEY, last_message
 from services._runtime.projection import Batch, Reader
 
 
@@ -22,21 +23,19 @@ class SessionLog:
         self._js, self._reader = js, reader
 
     async def last_seq(self, session_id: str) -> int:
-        """The sequence of the session's last event; raises UnknownSessionError."""
+        """The session's last sequence; raises UnknownSessionError or UnavailableError."""
         try:
             subject = subjects.session_events(session_id)
-            found = await self._js.get_last_msg(streams.MEETINGS.name, subject)
-        except (NotFoundError, ValueError):
+        except ValueError:
             raise UnknownSessionError(session_id) from None
+        found = await last_message(self._js, streams.MEETINGS.name, subject)
+        if found is None:
+            raise UnknownSessionError(session_id)
         return int(found.seq or 0)
 
     async def has(self, subject: str) -> bool:
-        """Whether any event is stored under a subject."""
-        try:
-            await self._js.get_last_msg(streams.MEETINGS.name, subject)
-        except NotFoundError:
-            return False
-        return True
+        """Whether any event is stored under a subject; raises UnavailableError."""
+        return await last_message(self._js, streams.MEETINGS.name, subject) is not None
 
     async def holds(self, seq: int, key: str) -> bool:
         """Whether the event at `seq` is the one with this key.
@@ -55,12 +54,14 @@ class SessionLog:
     ) -> tuple[Numbered, ...]:
         """The session's events after one sequence, up to another (inclusive) or to the tip."""
         events: list[Numbered] = []
-        async for batch in self._reader.read([subjects.session_events(session_id)], after):
-            for seq, event in batch.events:
-                if upto is not None and seq > upto:
-                    return tuple(events)
-                events.append((seq, event))
-        return tuple(events)
+        async with aclosing(
+            self._reader.read([subjects.session_events(session_id)], after)
+        ) as read:
+            async for batch in read:
+                events += batch.events
+                if upto is not None and batch.upto >= upto:
+                    break
+        return tuple(one for one in events if upto is None or one[0] <= upto)
 
     def follow(self, session_id: str, after: int = 0) -> AsyncGenerator[Batch, None]:
         """The session's events after a sequence, then each new one, without a gap or a repeat."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, TypeAlias, TypeVar
 
 import nats.errors
@@ -12,8 +13,7 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from contracts import codec, streams, subjects
 from contracts.commands import Command
-from services._runtime.connection import UnavailableError
-from services._runtime.jetstream import publish
+from services._runtime.jetstream import RefusedError, publish
 from services._runtime.keyring import KeyGoneError, Keyring
 from services._runtime.projection import AWAY, PAUSE_SECONDS
 
@@ -29,6 +29,9 @@ ACK_WAIT_SECONDS = 10.0
 HEARTBEAT_SECONDS = 3.0
 FETCH_SECONDS = 0.5
 MAX_DELIVERIES = 5
+"""How often a command is given out before an error ends it, whatever it was given out for."""
+TRANSIENT_DELIVERIES = 500
+"""The same for an error that passes, and for workers that vanish: a few hours."""
 RETRY_SECONDS = (1.0, 3.0, 10.0, 30.0)
 
 REASON, SUBJECT = "Earshot-Reason", "Earshot-Subject"
@@ -38,11 +41,14 @@ class TransientError(Exception):
     """Not now: try this command again later."""
 
 
+_PASSING = (TransientError, *AWAY)
+
+
 class Worker(Generic[J]):
     """Handles the commands of one type, at most `concurrency` at a time.
 
-    `given_up` is called before a command that failed MAX_DELIVERIES times is put aside, so that
-    whoever waits for it learns.
+    `given_up` is called before a command that failed too often is put aside, so that whoever waits
+    for it learns.
     """
 
     def __init__(
@@ -57,31 +63,41 @@ class Worker(Generic[J]):
     ) -> None:
         self._js, self._keyring, self._type = js, keyring, command_type
         self._handler, self._given_up = handler, given_up
-        self._slots, self._concurrency = asyncio.Semaphore(concurrency), concurrency
+        self._slots = asyncio.Semaphore(concurrency)
 
     async def run(self) -> None:
         """Work until cancelled; a cancelled command is given back."""
-        while True:
-            try:
-                await self._work()
-            except AWAY as error:
-                log.info("worker.reopens", error=type(error).__name__, job=self._type.__name__)
-                await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _work(self) -> None:
-        subscription = await self._subscribe()
         async with asyncio.TaskGroup() as running:
             while True:
-                await self._slots.acquire()
                 try:
-                    (message,) = await subscription.fetch(1, timeout=FETCH_SECONDS)
-                except (nats.errors.TimeoutError, TimeoutError):
-                    self._slots.release()
-                    continue
-                except BaseException:
-                    self._slots.release()
-                    raise
-                running.create_task(self._release_after(message))
+                    await self._take_on(running)
+                except AWAY as error:
+                    log.info("worker.reopens", error=type(error).__name__, job=self._type.__name__)
+                    await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _take_on(self, running: asyncio.TaskGroup) -> None:
+        subscription = await self._subscribe()
+        try:
+            while True:
+                message = await self._next(subscription)
+                if message is not None:
+                    running.create_task(self._release_after(message))
+        finally:
+            with suppress(*AWAY):
+                await subscription.unsubscribe()
+
+    async def _next(self, subscription: JetStreamContext.PullSubscription) -> Msg | None:
+        """A message that a slot was taken for, or None."""
+        await self._slots.acquire()
+        try:
+            (message,) = await subscription.fetch(1, timeout=FETCH_SECONDS)
+        except TimeoutError:
+            self._slots.release()
+            return None
+        except BaseException:
+            self._slots.release()
+            raise
+        return message
 
     @property
     def _durable(self) -> str:
@@ -92,8 +108,7 @@ class Worker(Generic[J]):
             durable_name=self._durable,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT_SECONDS,
-            # the last delivery is ours to give up; a further one guards against a crash in doing so
-            max_deliver=-1,
+            max_deliver=-1,  # giving up is ours: the server would keep the command and say nothing
             max_ack_pending=1000,
             filter_subject=subjects.jobs_of_type(self._type),
         )
@@ -102,29 +117,36 @@ class Worker(Generic[J]):
 
     async def _release_after(self, message: Msg) -> None:
         try:
-            await self._settle(message)
+            async with _Heartbeat(message):
+                await self._settle(message)
         finally:
             self._slots.release()
 
     async def _settle(self, message: Msg) -> None:
         """Ack, nak or put aside; what goes wrong is this command's trouble, not the queue's."""
         try:
-            try:
-                await self._handle(message)
-            except asyncio.CancelledError:
+            job = await self._open(message)
+            if job is not None:
+                await self._do(job, message)
+        except asyncio.CancelledError:
+            with suppress(*AWAY):
                 # Given back at once, it would come to our own fetch, which the server still holds.
                 await message.nak(delay=2 * FETCH_SECONDS)
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it was, it is counted and reported
-                await self._retry(message, error)
-        except (*AWAY, UnavailableError) as error:
+            raise
+        except AWAY as error:
             # The server was not told; it gives the command out again, and commands are idempotent.
             log.info("job.left_open", job=self._type.__name__, error=type(error).__name__)
 
-    async def _handle(self, message: Msg) -> None:
-        if (job := await self._open(message)) is not None:
-            async with _Heartbeat(message):
-                await self._handler(job, message.metadata.num_delivered)
+    async def _do(self, job: J, message: Msg) -> None:
+        tries = message.metadata.num_delivered
+        if tries > TRANSIENT_DELIVERIES:
+            await self._give_up(job, message, "delivered too often")
+            return
+        try:
+            await self._handler(job, tries)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is counted and reported
+            await self._retry(job, message, error)
+        else:
             await message.ack_sync(timeout=2)
 
     async def _open(self, message: Msg) -> J | None:
@@ -137,39 +159,51 @@ class Worker(Generic[J]):
         except (codec.SealedMessageError, codec.MalformedMessageError) as error:
             await self._put_aside(message, type(error).__name__)
             return None
-        if not isinstance(job, self._type):
+        if isinstance(job, self._type):
+            return job
+        if job is None:
             await message.nak(delay=RETRY_SECONDS[-1])  # a newer producer's: a newer worker's
-            return None
-        return job
+        else:
+            await self._put_aside(message, f"{type(job).__name__} under this subject")
+        return None
 
-    async def _retry(self, message: Msg, error: Exception) -> None:
-        tries = message.metadata.num_delivered
-        quiet = isinstance(error, TransientError | UnavailableError)
+    async def _retry(self, job: J, message: Msg, error: Exception) -> None:
+        tries, passing = message.metadata.num_delivered, isinstance(error, _PASSING)
         log.log(
-            20 if quiet else 40,
+            20 if passing else 40,
             "job.failed",
             job=self._type.__name__,
             tries=tries,
             cause=type(error).__name__,
-            exc_info=None if quiet else error,
+            exc_info=None if passing else error,
         )
-        if tries < MAX_DELIVERIES:
+        if tries < (TRANSIENT_DELIVERIES if passing else MAX_DELIVERIES):
             await message.nak(delay=RETRY_SECONDS[min(tries, len(RETRY_SECONDS)) - 1])
-            return
-        job = await self._open(message)
-        if job is not None:
+        else:
+            await self._give_up(job, message, type(error).__name__)
+
+    async def _give_up(self, job: J, message: Msg, reason: str) -> None:
+        try:
             if self._given_up is not None:
                 await self._given_up(job)
-            await self._put_aside(message, type(error).__name__)
+        except _PASSING as error:
+            log.info("job.given_up_later", job=self._type.__name__, cause=type(error).__name__)
+            await message.nak(delay=RETRY_SECONDS[-1])
+            return
+        except Exception as error:  # noqa: BLE001 - or it would come back for ever
+            log.error("job.given_up_failed", job=self._type.__name__, exc_info=error)  # noqa: TRY400 - as below
+        await self._put_aside(message, reason)
 
     async def _put_aside(self, message: Msg, reason: str) -> None:
         headers = {REASON: reason, SUBJECT: message.subject}
         key = f"dead:{message.subject}:{message.metadata.sequence.stream}"
-        await publish(
-            self._js, subjects.dead_letter(message.subject), message.data, key=key, headers=headers
-        )
+        subject = subjects.dead_letter(message.subject)
+        try:
+            await publish(self._js, subject, message.data, key=key, headers=headers)
+            log.error("job.dead_lettered", job=self._type.__name__, reason=reason)
+        except RefusedError as error:
+            log.error("job.dropped", job=self._type.__name__, reason=reason, cause=str(error))  # noqa: TRY400 - the trace says nothing
         await message.term()
-        log.error("job.dead_lettered", job=self._type.__name__, reason=reason)
 
 
 class _Heartbeat:
@@ -187,7 +221,6 @@ class _Heartbeat:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            try:
+            with suppress(nats.errors.Error, OSError):
+                # Away; the command is finished all the same, and is idempotent.
                 await self._message.in_progress()
-            except (nats.errors.Error, OSError):
-                continue  # away; the command is finished all the same, and is idempotent

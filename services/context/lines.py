@@ -19,4 +19,6 @@ def cost(speaker: str | None, text: str) -> int:
 
 
 def _flat(text: str) -> str:
+    if text.isprintable() and "  " not in text:
+        return text.strip()
     return _BREAKING.sub(" ", text).strip()

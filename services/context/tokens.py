@@ -14,5 +14,7 @@ _BEYOND_LATIN = re.compile(r"[^\s\u0000-\u024f]")
 
 def count(text: str) -> int:
     """Tokens of `text`, rounded up."""
-    units = len(_UNIT.findall(text)) + len(_BEYOND_LATIN.findall(text))
+    units = len(_UNIT.findall(text))
+    if not text.isascii():
+        units += len(_BEYOND_LATIN.findall(text))
     return -int(-units * MARGIN // 1)

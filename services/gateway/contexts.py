@@ -44,5 +44,7 @@ async def _ask(runtime: Runtime, wanted: ContextWanted) -> ContextReply | None:
 
 def _refusal(refused: Refused) -> problems.ProblemError:
     if refused.reason == "unfit":
-        return problems.unfit("budget_tokens", refused.detail or "too small")
+        return problems.unfit(
+            "budget_tokens", refused.detail.removeprefix("budget_tokens: ") or "too small"
+        )
     return problems.unknown_session()

@@ -287,6 +287,26 @@ async def test_a_recording_that_cannot_be_played_is_refused(running):
     assert field_of(await put(f"{path}?speed=2", content=TURNS), 409) == "body"
 
 
+async def test_of_two_files_uploaded_at_once_one_is_played(running):
+    for number in range(5):
+        path = f"/v1/sessions/s{number}"
+        wanted = {"source": "recording", "session_id": f"s{number}"}
+        await running.http.post("/v1/sessions", json=wanted)
+        racing = await asyncio.gather(
+            *(running.http.put(f"{path}/recording", content=data) for data in (TURNS, VTT, SRT))
+        )
+        assert sorted(one.status_code for one in racing) == [202, 409, 409]
+    assert await count(running.runtime, RecordingAttached) == 5
+
+
+async def test_answers_on_a_kept_connection_do_not_wait(running):
+    await running.session("s1")
+    began = asyncio.get_running_loop().time()
+    for _ in range(50):
+        await running.http.get("/v1/sessions/s1")
+    assert asyncio.get_running_loop().time() - began < 50 * 0.03
+
+
 async def test_an_upload_over_the_limit_is_refused_unread(server):
     async with gateway(server, upload_bytes=1 << 10) as running:
         await running.http.post("/v1/sessions", json={"source": "recording", "session_id": "s1"})
