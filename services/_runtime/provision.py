@@ -89,7 +89,11 @@ async def _settle(js: JetStreamContext, wanted: StreamConfig) -> None:
         await js.add_stream(wanted)
         log.info("stream.created", stream=name)
         return
-    if any(getattr(current, field) != getattr(wanted, field) for field in _KEPT_FIELDS):
+    if any(_differ(getattr(current, field), getattr(wanted, field)) for field in _KEPT_FIELDS):
         wanted.num_replicas = current.num_replicas
         await js.update_stream(wanted)
         log.info("stream.updated", stream=name)
+
+
+def _differ(current: object, wanted: object) -> bool:
+    return (current or None) != (wanted or None)  # the server leaves out what is off
