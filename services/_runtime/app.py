@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import nats.errors
 import structlog
 from fast_depends.msgspec import MsgSpecSerializer
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
@@ -17,7 +18,7 @@ from nats.js import JetStreamContext
 
 from contracts import codec, queries, subjects
 from services._runtime import http_server, keyring, logs, provision, tether
-from services._runtime.connection import NO_LIMIT, connect
+from services._runtime.connection import CLOSE_SECONDS, NO_LIMIT, connect
 from services._runtime.keyring import Keyring
 from services._runtime.projection import Reader
 from services._runtime.publishing import Publisher
@@ -75,9 +76,10 @@ def run(service: str, settings: Settings, serve: Serve) -> None:
 async def _main(service: str, settings: Settings, serve: Serve) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     async with opened(service, settings, stop) as runtime:
+        # Until here a signal ends the process at once: there is nothing to finish.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
         tasks = {asyncio.create_task(serve(runtime)), asyncio.create_task(_answer(runtime))}
         waiting = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({*tasks, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,8 +129,10 @@ async def opened(service: str, settings: Settings, stop: asyncio.Event) -> Async
             checks={"nats": lambda: nc.is_connected},
         )
     finally:
-        await broker.stop()
-        await nc.close()
+        for close, seconds in ((broker.stop, DRAIN_SECONDS), (nc.close, CLOSE_SECONDS)):
+            with suppress(nats.errors.Error, OSError):  # a server that is away takes nothing more
+                async with asyncio.timeout(seconds):
+                    await close()
 
 
 async def _answer(runtime: Runtime) -> None:
@@ -138,9 +142,10 @@ async def _answer(runtime: Runtime) -> None:
         await message.respond(codec.encode_reply(runtime.health()))  # type: ignore[attr-defined]
 
     await runtime.nc.subscribe(subjects.health(runtime.service), cb=reply)
-    if runtime.settings.health_port is None:
+    if (port := runtime.settings.health_port) is not None:
+        await _serve_http(runtime, port)
+    else:
         await asyncio.Event().wait()
-    await _serve_http(runtime, runtime.settings.health_port or 0)
 
 
 async def _serve_http(runtime: Runtime, port: int) -> None:

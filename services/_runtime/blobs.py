@@ -1,11 +1,16 @@
 """Large sealed objects in the JetStream object store, by session."""
 
+import asyncio
+
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError, ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
 from contracts import codec
 from services._runtime.keyring import Keyring
+
+LIMIT_SECONDS = 60.0
+"""A transfer that takes longer has lost its server: the client would wait for ever."""
 
 
 class BlobMissingError(LookupError):
@@ -24,21 +29,28 @@ class Blobs:
         return cls(await js.object_store(name), keyring)
 
     async def put(self, session_id: str, name: str, data: bytes) -> None:
-        """Store `data` under a name within the session, replacing what was there."""
+        """Store `data` under a name within the session, replacing what was there.
+
+        Raises KeyGoneError, or one of AWAY.
+        """
         key = await self._keyring.key(session_id)
-        await self._store.put(f"{session_id}.{name}", codec.seal(data, key))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await self._store.put(f"{session_id}.{name}", codec.seal(data, key))
 
     async def get(self, session_id: str, name: str) -> bytes:
-        """Raises BlobMissingError, or SealedMessageError when the bytes were changed."""
+        """Raises BlobMissingError, SealedMessageError when the bytes were changed, KeyGoneError, or
+        one of AWAY."""
         try:
-            found = await self._store.get(f"{session_id}.{name}")
+            async with asyncio.timeout(LIMIT_SECONDS):
+                found = await self._store.get(f"{session_id}.{name}")
         except (ObjectNotFoundError, NotFoundError):
             raise BlobMissingError(name) from None
         return codec.unseal(found.data or b"", await self._keyring.key(session_id))
 
     async def delete(self, session_id: str, name: str) -> None:
-        """Remove the object; one that is gone already is fine."""
+        """Remove the object; one that is gone already is fine. Raises one of AWAY."""
         try:
-            await self._store.delete(f"{session_id}.{name}")
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await self._store.delete(f"{session_id}.{name}")
         except (ObjectNotFoundError, NotFoundError):
             return

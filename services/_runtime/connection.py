@@ -1,14 +1,17 @@
 """Connections to NATS: the one place that decides how we connect, wait and give up."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
-import nats
+import nats.errors
 import structlog
 from nats.aio.client import Client
 
 log = structlog.get_logger()
 
 NO_LIMIT = -1
+CLOSE_SECONDS = 1.0
 
 
 class UnavailableError(Exception):
@@ -20,15 +23,22 @@ async def connect(url: str, name: str, on_closed: Callable[[], Awaitable[None]])
 
     A closed connection would leave its consumers silent; `on_closed` must end the process.
     """
+    told = ""
 
     async def on_error(error: Exception) -> None:
-        log.warning("nats.error", error=type(error).__name__)
+        nonlocal told
+        name = type(error).__name__
+        if nc.is_connected or name != told:  # who reconnects reports the same four times a second
+            log.warning("nats.error", error=name)
+        told = name
 
     async def on_disconnect() -> None:
         if not nc.is_closed:
             log.warning("nats.disconnected")
 
     async def on_reconnect() -> None:
+        nonlocal told
+        told = ""
         log.info("nats.reconnected")
 
     nc = Client()
@@ -58,17 +68,34 @@ async def connect_once(url: str, name: str) -> Client:
     async def quiet(_: Exception) -> None:
         """The caller sees the connection break; the library's report says no more."""
 
+    nc = Client()
     try:
-        return await nats.connect(
+        await nc.connect(
             url,
             name=name,
             allow_reconnect=False,
-            reconnect_time_wait=0.1,
+            max_reconnect_attempts=1,  # counts for the first connection too, 60 times by default
+            reconnect_time_wait=0.1,  # type: ignore[arg-type]  # declared int, used as seconds
             connect_timeout=1,
             ping_interval=2,
             max_outstanding_pings=2,
             pending_size=8 << 20,
             error_cb=quiet,
         )
-    except (nats.errors.Error, OSError, TimeoutError) as error:
+    except (nats.errors.Error, OSError) as error:
+        await drop(nc)
         raise UnavailableError(type(error).__name__) from error
+    return nc
+
+
+async def drop(nc: Client) -> None:
+    """Close a connection that may hang, at once: what was not sent yet is thrown away."""
+    # nats-py would wait for a server that hangs to take it, and leave the socket and its tasks; it
+    # has no public way to do otherwise.
+    nc._pending, nc._pending_data_size = [], 0  # noqa: SLF001 - see above
+    writer = getattr(nc._transport, "_io_writer", None)  # noqa: SLF001 - see above
+    if writer is not None:
+        writer.transport.abort()
+    with suppress(nats.errors.Error, OSError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await nc.close()

@@ -87,6 +87,10 @@ async def publish(
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             while True:
+                if not js._nc.is_connected:  # noqa: SLF001 - as above
+                    # Published now, it would be kept and sent long after the caller was told no.
+                    await asyncio.sleep(PAUSE_SECONDS)
+                    continue
                 try:
                     return (await js.publish(subject, data, ACK_SECONDS, headers={**sent})).seq
                 except TRANSIENT:

@@ -5,7 +5,6 @@ owner can read.
 """
 
 import base64
-import binascii
 import fcntl
 import os
 from collections import OrderedDict
@@ -42,7 +41,7 @@ def master_key(settings: Settings) -> bytes:
         return _key_file(settings.data_dir / "master.key")
     try:
         key = base64.b64decode(settings.master_key.get_secret_value(), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != codec.KEY_BYTES:
         raise SettingsError("EARSHOT_MASTER_KEY: must be 32 bytes in base64")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from services._runtime.jetstream import last_message, publish
+from services._runtime.jetstream import ConflictError, last_message, publish
 from services._runtime.pull import Pull, numbers
 
 
@@ -35,7 +35,14 @@ class Bucket:
 
         Raises ConflictError when somebody else wrote in between.
         """
-        return await publish(self._js, self._prefix + key, value, expect=revision)
+        try:
+            return await publish(self._js, self._prefix + key, value, expect=revision)
+        except ConflictError:
+            # A first attempt whose acknowledgement was late makes the second one a conflict.
+            found = await self.get(key)
+            if found.revision > revision and found.value == value:
+                return found.revision
+            raise
 
     async def get(self, key: str) -> Entry:
         """The value, or one with no bytes at the revision to write over (0 when never written).

@@ -1,12 +1,13 @@
 """Structured logs, one event a line, ids and counts as fields. Never what people said.
 
-A traceback is reduced to its error's type and frames: the error's words may quote a meeting.
+A traceback is reduced to the types of its errors and the frames of the first: an error's words may
+quote a meeting.
 """
 
 import logging
 import sys
 import traceback
-from types import TracebackType
+from collections import deque
 from typing import Literal
 
 import structlog
@@ -59,19 +60,29 @@ def configure(
 
 
 def _mute_errors(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:
+    fields.pop("stack_info", None)
     given = fields.pop("exc_info", None)
     info = sys.exc_info() if given is True else given
-    if isinstance(info, BaseException):
-        info = (type(info), info, info.__traceback__)
-    if isinstance(info, tuple) and info[0] is not None:
-        fields["error"] = info[0].__name__
-        fields["frames"] = _frames(info[2])
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        fields["error"], fields["frames"] = _name(error), _frames(error)
     return fields
 
 
-def _frames(trace: TracebackType | None) -> list[str]:
-    frames = traceback.extract_tb(trace)[-FRAMES:]
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+def _name(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return f"{type(error).__name__}({', '.join(_name(one) for one in error.exceptions)})"
+    return type(error).__name__
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Where it was raised, by module: a path would tell about the machine."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]  # where the group was put together says nothing
+    frames = deque(traceback.walk_tb(error.__traceback__), FRAMES)
+    return [
+        f"{frame.f_globals.get('__name__')}:{line} {frame.f_code.co_name}" for frame, line in frames
+    ]
 
 
 def _only_the_library_name(_: WrappedLogger, __: str, fields: EventDict) -> EventDict:

@@ -1,75 +1,29 @@
 """Publishing for those who cannot wait for NATS: to disk first, to the log as soon as it can be.
 
-Order is kept, nothing is lost while NATS or this process is down, and nothing is doubled: within
-the server's duplicate window by idempotency key, beyond it by looking the key up in the log. When
-the server is another one than before, what it may not have written to disk is sent again.
+Order is kept, nothing is lost while NATS or this process is down, and nothing is doubled; how, is
+in `pump`.
 """
 
 import asyncio
 import time
-from collections import deque
-from itertools import islice
-from typing import NamedTuple
 
-import msgspec
-import nats.errors
 import structlog
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 
-from contracts import codec, ids, streams, subjects
+from contracts import codec, ids, subjects
 from contracts.events import Event
-from services._runtime.connection import UnavailableError, connect_once
-from services._runtime.jetstream import KEY, too_large
+from services._runtime.connection import connect_once, drop
 from services._runtime.keyring import Keyring
 from services._runtime.projection import AWAY, PAUSE_SECONDS
 from services._runtime.publishing import event_headers
-from services._runtime.pull import Pull
-from services._runtime.spool import Cursor, Entry, Position, Spool
+from services._runtime.pump import Pump
+from services._runtime.spool import Entry, Spool
 
 log = structlog.get_logger()
 
-WINDOW = 512
-"""Messages on the wire without an acknowledgement."""
-WINDOW_BYTES = 16 << 20
-"""Their size, exceeded by one message at most."""
-CHUNK = 8 * WINDOW
-"""Entries that are looked up in the log at a time."""
-STALL_SECONDS = 3.0
-"""Without any acknowledgement for so long, the connection is given up and made anew."""
-SETTLE_SECONDS = 10.0
-"""An acknowledgement this old is on the server's disk; the embedded server syncs every second."""
 SYNC_SECONDS = 0.1
-LOOK_SECONDS = 0.5
-"""How often a silent connection is looked after."""
-RECHECK_SECONDS = streams.DUPLICATE_WINDOW / 2
-"""An entry this old may have left the server's duplicate window."""
 NEARLY_FULL, RELIEVED = 0.8, 0.5
+"""Shares of the spool's bound: where the alarm is raised, and where it is taken back."""
 DISK_PAUSE_SECONDS = 2.0
-
-_PERMANENT = 400
-"""The code of a PubAck error that sending again cannot mend, but for:"""
-_PASSING = frozenset({10002})
-"""the account's storage is full; somebody will make room."""
-
-
-class _PubError(msgspec.Struct):
-    code: int
-    err_code: int = 0
-
-
-class _PubAck(msgspec.Struct):
-    error: _PubError | None = None
-
-
-class _Sent(NamedTuple):
-    number: int
-    start: Position
-    behind: Position
-    size: int
-
-
-_ack = msgspec.json.Decoder(_PubAck)
 
 
 class Outbox:
@@ -78,7 +32,7 @@ class Outbox:
     def __init__(self, spool: Spool, keyring: Keyring, url: str, max_bytes: int) -> None:
         self._spool, self._keyring, self._url, self._max = spool, keyring, url, max_bytes
         self._moved, self._wake = asyncio.Condition(), asyncio.Event()
-        self._unsynced = self._warned = False
+        self._unsynced = self._warned = self._connected = False
 
     async def put(self, event: Event) -> None:
         """Durable against the death of this process when it returns.
@@ -111,7 +65,9 @@ class Outbox:
                 try:
                     await self._pump_once()
                 except AWAY as error:
-                    log.info("outbox.reconnects", error=type(error).__name__)
+                    if self._connected:
+                        log.info("outbox.reconnects", error=type(error).__name__)
+                    self._connected = False
                 await asyncio.sleep(PAUSE_SECONDS)
 
     async def _room(self) -> None:
@@ -139,165 +95,8 @@ class Outbox:
 
     async def _pump_once(self) -> None:
         nc = await connect_once(self._url, "outbox")
+        self._connected = True
         try:
-            await _Pump(nc, self._spool, self._wake, self._moved).run()
+            await Pump(nc, self._spool, self._wake, self._moved).run()
         finally:
-            try:
-                async with asyncio.timeout(1):
-                    await nc.close()
-            except (nats.errors.Error, TimeoutError, OSError):
-                log.debug("outbox.close_failed")
-
-
-class _Pump:
-    """One connection's worth of publishing; broken off by any trouble and begun anew."""
-
-    def __init__(
-        self, nc: Client, spool: Spool, wake: asyncio.Event, moved: asyncio.Condition
-    ) -> None:
-        self._nc, self._spool, self._wake, self._moved = nc, spool, wake, moved
-        self._server = str(nc._server_info["server_id"])  # noqa: SLF001 - nats-py has no public way
-        cursor = spool.cursor
-        # Another server may have lost what was acknowledged but not settled: that goes again.
-        self._acked_to = cursor.acked if self._server == cursor.server_id else cursor.settled
-        self._sent: deque[_Sent] = deque()
-        self._flying, self._number = 0, 0
-        self._replies: deque[Msg] = deque()
-        self._acked: set[int] = set()
-        self._progress = time.monotonic()
-        self._acks = deque([(self._progress, self._acked_to)])
-        self._noted = self._acked_to
-        self._doubt, self._checked = True, self._acked_to
-        self._known: set[str] = set()
-
-    async def run(self) -> None:
-        """Publish from the cursor on until the connection breaks."""
-        self._inbox = self._nc.new_inbox()
-        await self._nc.subscribe(f"{self._inbox}.*", cb=self._on_reply)
-        at = self._acked_to
-        while True:
-            self._wake.clear()
-            self._read_replies()
-            self._check()
-            await self._advance()
-            before, at = at, await self._send(at)
-            if at == before:
-                await self._wait()
-
-    async def _on_reply(self, message: Msg) -> None:
-        self._replies.append(message)
-        self._wake.set()
-
-    async def _send(self, at: Position) -> Position:
-        if self._doubt and at >= self._checked:
-            await self._look_up(at)
-        for behind, entry in islice(self._spool.entries(at), WINDOW - len(self._sent)):
-            if self._flying >= WINDOW_BYTES or (self._doubt and behind > self._checked):
-                break
-            self._number += 1
-            self._sent.append(_Sent(self._number, at, behind, len(entry.data)))
-            self._flying += len(entry.data)
-            at = behind
-            if entry.key in self._known:
-                self._acked.add(self._number)
-            else:
-                await self._publish(entry)
-        return at
-
-    async def _publish(self, entry: Entry) -> None:
-        number, headers = self._number, {KEY: entry.key, **entry.headers}
-        if too_large(entry.data, headers, self._nc):
-            self._refuse(number, "larger than max_payload")
-            return
-        reply = f"{self._inbox}.{number}"
-        try:
-            await self._nc.publish(entry.subject, entry.data, reply=reply, headers=headers)
-        except (nats.errors.BadSubjectError, nats.errors.BadHeaderError) as error:
-            self._refuse(number, type(error).__name__)
-
-    def _refuse(self, number: int, cause: str) -> None:
-        """Keep what the log will never take in a file of its own, loudly, and go on."""
-        sent = next(sent for sent in self._sent if sent.number == number)
-        _, entry = next(self._spool.entries(sent.start))
-        self._spool.put_aside(entry)
-        self._acked.add(number)
-        log.error("outbox.refused", subject=entry.subject, cause=cause)
-
-    def _read_replies(self) -> None:
-        while self._replies:
-            message = self._replies.popleft()
-            if (message.headers or {}).get("Status") == "503":
-                raise UnavailableError("no stream answers")
-            error = _ack.decode(message.data).error
-            number = int(message.subject.rsplit(".", 1)[1])
-            if error is None:
-                self._acked.add(number)
-            elif error.code == _PERMANENT and error.err_code not in _PASSING:
-                self._refuse(number, str(error.err_code))
-            else:
-                raise UnavailableError(str(error.err_code))
-
-    def _check(self) -> None:
-        if not self._nc.is_connected:
-            raise UnavailableError("the connection broke")
-        if not self._sent:
-            self._progress = time.monotonic()
-        if time.monotonic() - self._progress > STALL_SECONDS:
-            raise UnavailableError("no acknowledgement")
-
-    async def _advance(self) -> None:
-        """Move the cursor over the acknowledged prefix."""
-        now = time.monotonic()
-        while self._sent and self._sent[0].number in self._acked:
-            sent = self._sent.popleft()
-            self._acked.discard(sent.number)
-            self._acked_to, self._progress = sent.behind, now
-            self._flying -= sent.size
-        cursor = Cursor(self._acked_to, self._settled(now), self._server)
-        if cursor != self._spool.cursor:
-            self._spool.move(cursor)
-            async with self._moved:
-                self._moved.notify_all()
-
-    def _settled(self, now: float) -> Position:
-        if self._acked_to > self._noted and (not self._acks or now - self._acks[-1][0] > 1):
-            self._acks.append((now, self._acked_to))
-            self._noted = self._acked_to
-        settled = self._spool.cursor.settled
-        while self._acks and now - self._acks[0][0] > SETTLE_SECONDS:
-            settled = self._acks.popleft()[1]
-        return settled
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
-    async def _look_up(self, start: Position) -> None:
-        """Find which of the next entries the log has, where the server may have forgotten them.
-
-        As they are sent in order, none that lies WINDOW entries behind the last one stored can be
-        stored: there the doubt ends.
-        """
-        limit = time.time() - RECHECK_SECONDS
-        old: dict[str, set[str]] = {}
-        last: deque[str] = deque(maxlen=WINDOW)
-        for self._checked, entry in islice(self._spool.entries(start), CHUNK):
-            last.append(entry.key)
-            if entry.put_at < limit:
-                old.setdefault(entry.subject, set()).add(entry.key)
-        self._known = set()
-        for subject, keys in old.items():
-            self._known |= await self._stored(subject, keys)
-        self._doubt = not self._known.isdisjoint(last)
-
-    async def _stored(self, subject: str, keys: set[str]) -> set[str]:
-        stored: set[str] = set()
-        js = self._nc.jetstream()
-        async with Pull(self._nc, js, streams.MEETINGS.name, [subject], headers_only=True) as pull:
-            async for messages in pull.stored():
-                stored.update((message.headers or {}).get(KEY, "") for message in messages)
-                stored &= keys
-        return stored
+            await drop(nc)

@@ -14,6 +14,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
 from contracts import codec, streams, subjects
 from contracts.events import Event, Numbered
@@ -36,6 +37,10 @@ AWAY = (
 PAUSE_SECONDS = 0.2
 
 
+class RolledBackError(Exception):
+    """The server lost events that were read from it: what was derived from them is void."""
+
+
 class Batch(msgspec.Struct, frozen=True):
     """Events in order. `upto` is the last sequence read, known or not, and `key` that message's
     idempotency key; `at_tip` says that nothing was waiting behind it: the only place where a
@@ -53,18 +58,25 @@ class Reader:
     def __init__(self, nc: Client, js: JetStreamContext, keyring: Keyring) -> None:
         self._nc, self._js, self._keyring = nc, js, keyring
 
-    async def follow(self, filters: Sequence[str], after: int) -> AsyncGenerator[Batch, None]:
+    async def follow(
+        self, filters: Sequence[str], after: int, key: str = ""
+    ) -> AsyncGenerator[Batch, None]:
         """Every event of `filters` after a sequence, then each new one, for ever.
 
-        Outlives the server: it reads on where it was. A batch may be empty: at the tip.
+        Outlives the server: it reads on where it was. A batch may be empty: at the tip. `key` is
+        that of the event at `after`, where known. Raises RolledBackError when the server came back
+        without what it gave us.
         """
         seq = after
         while True:
             try:
+                if key:
+                    await self._still_holds(seq, key)
                 async with aclosing(self._batches(filters, seq)) as batches:
                     async for batch in batches:
                         yield batch
-                        seq = batch.upto
+                        if batch.upto > seq:
+                            seq, key = batch.upto, batch.key
             except AWAY as error:
                 log.info("projection.reopens", error=type(error).__name__, seq=seq)
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -79,6 +91,19 @@ class Reader:
                 yield batch
                 if batch.at_tip:
                     return
+
+    async def _still_holds(self, seq: int, key: str) -> None:
+        """Raise RolledBackError when the message at `seq` is another one, or not written yet."""
+        name = streams.MEETINGS.name
+        lost = (await self._js.stream_info(name)).state.last_seq < seq
+        if not lost:
+            try:
+                found = await self._js.get_msg(name, seq)
+            except NotFoundError:
+                return  # erased
+            lost = (found.headers or {}).get(KEY) != key
+        if lost:
+            raise RolledBackError(f"the log no longer holds the event at {seq}")
 
     async def _batches(self, filters: Sequence[str], after: int) -> AsyncGenerator[Batch, None]:
         async with Pull(self._nc, self._js, streams.MEETINGS.name, filters, after=after) as pull:
@@ -107,8 +132,12 @@ class Reader:
     async def _event(self, seq: int, message: Msg) -> Event | None:
         """None for what no fold can read: stored bytes never improve, and every fold skips them."""
         try:
-            key = await self._keyring.key(subjects.session_of(message.subject))
-            return codec.events.decode(codec.unseal(message.data, key))
+            session_id = subjects.session_of(message.subject)
+            key = await self._keyring.key(session_id)
+            event = codec.events.decode(codec.unseal(message.data, key))
+            if event is None or event.session_id == session_id:
+                return event
+            log.warning("event.malformed", seq=seq, error="it names another session")
         except KeyGoneError:
             log.debug("event.erased", seq=seq)
         except (codec.SealedMessageError, codec.MalformedMessageError) as error:
@@ -121,8 +150,9 @@ async def project(
     filters: Sequence[str],
     after: int,
     handler: Callable[[Batch], Awaitable[None]],
+    key: str = "",
 ) -> None:
     """Feed `handler` every batch in order, for ever; its errors end the projection."""
-    async with aclosing(reader.follow(filters, after)) as batches:
+    async with aclosing(reader.follow(filters, after, key)) as batches:
         async for batch in batches:
             await handler(batch)

@@ -33,6 +33,11 @@ class SessionLog:
             raise UnknownSessionError(session_id)
         return int(found.seq or 0)
 
+    async def last_seq_of(self, subjects_wanted: str) -> int:
+        """The last sequence under a subject or pattern, 0 if none; raises UnavailableError."""
+        found = await last_message(self._js, streams.MEETINGS.name, subjects_wanted)
+        return 0 if found is None else int(found.seq or 0)
+
     async def has(self, subject: str) -> bool:
         """Whether any event is stored under a subject; raises UnavailableError."""
         return await last_message(self._js, streams.MEETINGS.name, subject) is not None

@@ -1,5 +1,6 @@
 """Settings from the environment, `.env` and flags: checked once, frozen, secrets masked."""
 
+import re
 import secrets
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATA_DIR = Path(".earshot")
+
+_LOGIN = re.compile(r"://[^/@]*@")
 
 
 class SettingsError(ValueError):
@@ -44,7 +47,11 @@ class Settings(BaseSettings):
     spool_bytes: int = Field(2 << 30, alias="EARSHOT_SPOOL_BYTES", ge=1 << 20)
     store_bytes: int = Field(20 << 30, alias="EARSHOT_STORE_BYTES", ge=100 << 20)
     upload_bytes: int = Field(64 << 20, alias="EARSHOT_UPLOAD_BYTES", ge=1 << 10)
-    instance: str = Field(default_factory=lambda: secrets.token_hex(4), alias="EARSHOT_INSTANCE")
+    instance: str = Field(
+        default_factory=lambda: secrets.token_hex(4),
+        alias="EARSHOT_INSTANCE",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+    )
 
     @field_validator("compact_down_to_tokens")
     @classmethod
@@ -69,12 +76,21 @@ def load(**flags: object) -> Settings:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what a flag holds
     except ValidationError as error:
         causes = (
-            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()
+            f"{_variable(str(one['loc'][0]))}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
         )
         raise SettingsError("; ".join(causes)) from None
+    except UnicodeDecodeError:
+        raise SettingsError(".env: not UTF-8") from None
 
 
 def shown(settings: Settings) -> dict[str, str]:
     """Variable to value as a person may see it: secrets are masked."""
-    fields = type(settings).model_fields
-    return {str(field.alias): str(getattr(settings, name)) for name, field in fields.items()}
+    values = {_variable(name): str(getattr(settings, name)) for name in Settings.model_fields}
+    return {name: _LOGIN.sub("://**********@", value) for name, value in values.items()}
+
+
+def _variable(name: str) -> str:
+    """A field's variable; pydantic names some fields by the one, some by the other."""
+    field = Settings.model_fields.get(name)
+    return name if field is None else str(field.alias)

@@ -190,8 +190,8 @@ class Worker(Generic[J]):
             log.info("job.given_up_later", job=self._type.__name__, cause=type(error).__name__)
             await message.nak(delay=RETRY_SECONDS[-1])
             return
-        except Exception as error:  # noqa: BLE001 - or it would come back for ever
-            log.error("job.given_up_failed", job=self._type.__name__, exc_info=error)  # noqa: TRY400 - as below
+        except Exception:  # or it would come back for ever
+            log.exception("job.given_up_failed", job=self._type.__name__)
         await self._put_aside(message, reason)
 
     async def _put_aside(self, message: Msg, reason: str) -> None:

@@ -49,6 +49,10 @@ class Snapshots:
         """One room, or None."""
         return await self._open(session_id, await self._bucket.get(subjects.snapshot(session_id)))
 
+    def forget(self, session_id: str) -> None:
+        """Keep no revision in memory; it is read again with the room."""
+        self._revisions.pop(session_id, None)
+
     async def save(self, session_id: str, room: Room) -> None:
         """Raises ConflictError when another owner wrote in between."""
         key = await self._keyring.key(session_id)

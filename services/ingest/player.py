@@ -17,10 +17,12 @@ from services._runtime.projection import AWAY
 from services.ingest import playback, session
 from services.ingest.lifecycle import Lifecycle
 from services.ingest.playback import Pace
-from services.ingest.session import Begin, ReportFailure, ReportSourceEnd
+from services.ingest.session import Begin, ReportFailure, ReportSourceEnd, Session
 
 log = structlog.get_logger()
 
+BREATHER = 50
+"""After so many events a player lets others run, whatever the speed."""
 LOOK_SECONDS = 0.5
 """How often a player looks whether it was asked to end."""
 
@@ -58,6 +60,7 @@ class Player:
         await self._outbox.drained()
         logged = [event for _, event in await self._runtime.log.read(job.session_id)]
         if isinstance(session.fold(logged), session.Over):
+            await self._blobs.delete(job.session_id, job.recording_id)
             return
         try:
             stored = await self._blobs.get(job.session_id, job.recording_id)
@@ -69,17 +72,18 @@ class Player:
             await self._fail(job, "recording_unreadable", type(error).__name__)
             return
         recorded = [event for _, event in numbered]
-        await self._begin(job, recorded)
-        await self._deliver(job, playback.remaining(recorded, logged))
+        if session.wants_more(await self._begin(job, recorded)):
+            await self._deliver(job, playback.remaining(recorded, logged))
         await self._outbox.drained()
         end = recorded[-1].time if recorded and job.mode == "import" else self._now()
         await self._lifecycle.decide(ReportSourceEnd(job.session_id, end))
         await self._blobs.delete(job.session_id, job.recording_id)
 
-    async def _begin(self, job: PlayRecording, recorded: Sequence[Event]) -> None:
+    async def _begin(self, job: PlayRecording, recorded: Sequence[Event]) -> Session:
         start = recorded[0].time if recorded and job.mode == "import" else self._now()
-        await self._lifecycle.decide(Begin(job.session_id, start))
+        state = await self._lifecycle.decide(Begin(job.session_id, start))
         log.info("recording.playing", session=job.session_id, items=len(recorded))
+        return state
 
     async def _deliver(self, job: PlayRecording, events: Sequence[Event]) -> None:
         if not events:
@@ -88,7 +92,9 @@ class Player:
         asked_to_end = asyncio.create_task(self._asked_to_end(job.session_id))
         start = asyncio.get_running_loop().time()
         try:
-            for event in events:
+            for number, event in enumerate(events):
+                if number % BREATHER == 0:
+                    await asyncio.sleep(0)  # nothing else below need ever wait
                 if (wait := start + pace.due(event) - asyncio.get_running_loop().time()) > 0:
                     await asyncio.wait([asked_to_end], timeout=wait)
                 if asked_to_end.done():
@@ -111,4 +117,5 @@ class Player:
     async def _fail(self, job: PlayRecording, reason: session.Failure, detail: str) -> None:
         failure = ReportFailure(job.session_id, self._now(), reason, detail)
         await self._lifecycle.decide(failure)
+        await self._blobs.delete(job.session_id, job.recording_id)
         log.error("recording.failed", session=job.session_id, reason=reason)

@@ -53,8 +53,10 @@ async def serve(runtime: Runtime, clock: Callable[[], datetime] = now) -> None:
     )
     enders = Worker(runtime.js, runtime.keyring, EndSession, end)
     try:
-        for spool in orphans:
-            await _empty(spool, runtime)
+        runtime.checks["spools"] = lambda: not orphans
+        while orphans:
+            await _empty(orphans[0], runtime)
+            del orphans[0]
         async with asyncio.TaskGroup() as group:
             group.create_task(outbox.run())
             group.create_task(players.run())
@@ -76,9 +78,13 @@ def _free_spools(directory: Path) -> Iterator[Spool]:
 async def _empty(spool: Spool, runtime: Runtime) -> None:
     outbox = Outbox(spool, runtime.keyring, runtime.settings.nats, runtime.settings.spool_bytes)
     pumping = asyncio.create_task(outbox.run())
+    draining = asyncio.create_task(outbox.drained())
     try:
-        await outbox.drained()
+        await asyncio.wait([pumping, draining], return_when=asyncio.FIRST_COMPLETED)
+        if pumping.done():
+            pumping.result()
     finally:
-        pumping.cancel()
-        await asyncio.wait([pumping])
+        for task in (pumping, draining):
+            task.cancel()
+        await asyncio.wait([pumping, draining])
         spool.close()

@@ -77,12 +77,11 @@ class _Llm:
     ) -> None:
         self._runtime, self._assistant, self._clock = runtime, assistant, clock
 
-    async def answer(self, job: AnswerQuery, tries: int) -> None:
+    async def answer(self, job: AnswerQuery, _: int) -> None:
         """Append the answer, or why there is none; what is concluded already stays so."""
-        late = replies.expired(job, self._clock())
-        if (tries > 1 or late) and await self._concluded(job):
+        if await self._concluded(job):
             return
-        if late:
+        if replies.expired(job, self._clock()):
             expired = AssistantError("expired", "the question waited for too long")
             await self._fail(job, expired)
             return
@@ -105,9 +104,9 @@ class _Llm:
         if not await self._concluded(job):
             await self._fail(job, AssistantError("gave_up", "answering failed again and again"))
 
-    async def compact(self, job: CompactContext, tries: int) -> None:
+    async def compact(self, job: CompactContext, _: int) -> None:
         """Append a summary; where the model makes none, the extractive one."""
-        if tries > 1 and await self._summarised(job):
+        if await self._summarised(job):
             return
         draft = await compact_with_fallback(self._assistant, Extractive(), job)
         await self._runtime.publisher.append(replies.summarised(job, draft, self._clock()))

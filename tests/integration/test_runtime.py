@@ -1,11 +1,13 @@
 """The plumbing against a real nats-server."""
 
 import asyncio
+import signal
 
 import pytest
 
-from contracts import streams
+from contracts import codec, streams, subjects
 from contracts.commands import EndSession
+from contracts.events import SegmentHeard
 from services._runtime.jetstream import ConflictError
 from services._runtime.keyring import KeyGoneError, Keyring, WrongMasterKeyError
 from services._runtime.kv import Bucket
@@ -150,3 +152,25 @@ async def test_a_command_nobody_can_read_is_put_aside_and_stops_nothing(runtime)
         while not done or (await runtime.js.stream_info(streams.DEAD.name)).state.messages == 0:
             await asyncio.sleep(0.05)
     working.cancel()
+
+
+async def test_a_write_whose_acknowledgement_was_late_is_still_ours(server, runtime):
+    bucket = Bucket(runtime.nc, runtime.js, streams.CTX)
+    revision = await bucket.put("s.1.a", b"one", 0)
+    server.process.send_signal(signal.SIGSTOP)
+    writing = asyncio.create_task(bucket.put("s.1.a", b"two", revision))
+    await asyncio.sleep(3.5)
+    server.process.send_signal(signal.SIGCONT)
+    assert await writing > revision
+    assert (await bucket.get("s.1.a")).value == b"two"
+
+
+async def test_an_event_that_names_another_session_is_skipped(runtime):
+    for session_id in ("s1", "s2"):
+        await runtime.keyring.create(session_id)
+    key = await runtime.keyring.key("s1")
+    for foreign in ("s2", "bad id"):
+        body = codec.seal(codec.encode(heard(1, session_id=foreign)), key)
+        await runtime.js.publish(subjects.events_of_type("s1", SegmentHeard), body)
+    await runtime.publisher.append(heard(2))
+    assert [event.segment_id for _, event in await runtime.log.read("s1")] == ["seg2"]

@@ -1,6 +1,7 @@
 """Ingest, context and llm together on a real nats-server."""
 
 import asyncio
+import random
 
 from contracts import ids, recording, streams, subjects
 from contracts.commands import EndSession, PlayRecording
@@ -12,11 +13,13 @@ from contracts.events import (
     RecordingAttached,
     SegmentHeard,
     SessionEnded,
+    SessionEnding,
 )
 from contracts.recording import RecordedSession
 from services._runtime.blobs import Blobs
 from services._runtime.kv import Bucket
 from services.context.room import fold, state_hash
+from services.context.snapshots import Snapshots
 from tests.support.facts import asked, at, heard, requested, started
 from tests.support.stack import running, served, until
 
@@ -253,3 +256,87 @@ async def test_ids_of_questions_keep_them_single(runtime):
     assert await runtime.publisher.append(asked("q1", time=at(5))) == first
     assert ids.of_event(asked("q1")) == ids.of_event(asked("q1", time=at(5)))
     assert isinstance((await runtime.log.read("s1"))[0][1], QueryAsked)
+
+
+async def test_a_meeting_too_large_for_a_snapshot_stops_nothing(server, runtime):
+    """Forty thousand long segments at once: no snapshot can hold them until they are condensed."""
+    await runtime.keyring.create("s1")
+    await runtime.publisher.append(requested())
+    large = " ".join(random.Random(1).randbytes(4).hex() for _ in range(100_000))
+    for number in range(12):
+        await runtime.publisher.append(heard(number, large))
+    last = await runtime.log.last_seq("s1")
+    async with running(server, "context", compact_above_tokens=10**9):
+        assert (await served(runtime, min_seq=last)).context.coverage.segments == 12
+        await asyncio.sleep(1.5)
+        last = await runtime.publisher.append(heard(99))
+        assert (await served(runtime, min_seq=last)).context.coverage.segments == 13
+    async with running(server, "context", compact_above_tokens=10**9):
+        assert (await served(runtime, min_seq=last)).context.coverage.segments == 13
+
+
+async def test_a_session_asked_for_during_the_start_is_whole(server, runtime, monkeypatch):
+    """Its snapshot is gone and the checkpoint is not: asking early must not fold a hole."""
+    await runtime.keyring.create("s1")
+    await runtime.publisher.append(requested())
+    for number in range(10):
+        last = await runtime.publisher.append(heard(number))
+    async with running(server, "context"):
+        await served(runtime, min_seq=last)
+    await runtime.js.purge_stream(f"KV_{streams.CTX}", subject="$KV.CTX.s.>")
+    slow = Snapshots.checkpoint
+
+    async def later(self):
+        await asyncio.sleep(0.5)
+        return await slow(self)
+
+    monkeypatch.setattr(Snapshots, "checkpoint", later)
+    async with running(server, "context"):
+        assert (await served(runtime)).context.coverage.segments == 10
+        last = await runtime.publisher.append(heard(10))
+        assert (await served(runtime, min_seq=last)).context.coverage.segments == 11
+
+
+async def test_a_slow_rebuild_does_nothing_about_the_past(server, runtime, monkeypatch):
+    async with running(server, "context", "llm", **SMALL):
+        await long_meeting(runtime, 200)
+        await quiet(runtime)
+        seq = await runtime.log.last_seq("s1")
+    await runtime.js.purge_stream(f"KV_{streams.CTX}")
+    queued = (await runtime.js.stream_info(streams.JOBS.name)).state.last_seq
+    jobs = (await runtime.js.stream_info(streams.JOBS.name)).config
+    jobs.duplicate_window = 0.1
+    await runtime.js.update_stream(jobs)
+    monkeypatch.setattr("services.context.partition.SETTLE_SECONDS", -1.0)
+    monkeypatch.setattr("services._runtime.pull.BATCH", 3)
+    async with running(server, "context", **SMALL):
+        await served(runtime, min_seq=seq)
+        await asyncio.sleep(0.5)
+    assert await runtime.log.last_seq("s1") == seq
+    assert (await runtime.js.stream_info(streams.JOBS.name)).state.last_seq == queued
+
+
+async def test_a_player_asked_to_end_before_it_began_plays_nothing(server, runtime):
+    await attach(runtime, [heard(number) for number in range(2000)])
+    await runtime.publisher.append(SessionEnding(session_id="s1", time=at()))
+    async with running(server, "ingest"):
+        events = await ended(runtime)
+    assert segments(events) == []
+
+
+async def test_context_outlives_a_long_absence_of_nats(server, runtime, monkeypatch):
+    monkeypatch.setattr("services._runtime.jetstream.LIMIT_SECONDS", 0.5)
+    await runtime.keyring.create("s1")
+    await runtime.publisher.append(requested())
+    async with running(server, "context", "llm"):
+        await served(runtime, min_seq=await runtime.publisher.append(heard(1, "about zebras")))
+        server.kill()
+        await asyncio.sleep(4)
+        await server.start()
+        await until(lambda: back(runtime))
+        await runtime.publisher.append(asked("q1", "what about zebras?"))
+        assert (await answered(runtime, "q1")).citations
+
+
+async def back(runtime):
+    return runtime.nc.is_connected

@@ -29,6 +29,9 @@ class SlowSnapshots:
     async def save_checkpoint(self, _):
         pass
 
+    def forget(self, _):
+        pass
+
 
 def partition(snapshots):
     async def holds(*_):
@@ -37,7 +40,9 @@ def partition(snapshots):
     runtime = SimpleNamespace(
         settings=Settings(_env_file=None), log=SimpleNamespace(holds=holds), publisher=None
     )
-    return Partition(0, runtime, snapshots, at)
+    folding = Partition(0, runtime, snapshots, at)
+    folding._begun.set()
+    return folding
 
 
 async def test_a_reader_who_waited_does_not_overwrite_what_was_folded_meanwhile():
@@ -46,9 +51,10 @@ async def test_a_reader_who_waited_does_not_overwrite_what_was_folded_meanwhile(
     reading = asyncio.create_task(folding.at_least("s1", 0))
     await asyncio.sleep(0)
     history = ((1, requested()), (2, heard(1)), (3, heard(2)))
-    await folding._on_batch(Batch(history, 3, at_tip=True))
+    batch = asyncio.create_task(folding._on_batch(Batch(history, 3, at_tip=True)))
+    await asyncio.sleep(0.01)
     snapshots.released.set()
-    assert await reading == fold(history)
+    await asyncio.gather(reading, batch)
     await folding._on_batch(Batch(((4, heard(3)),), 4, at_tip=True))
     assert (await folding.at_least("s1", 4)) == fold([*history, (4, heard(3))])
 
@@ -62,3 +68,11 @@ async def test_a_reader_waits_for_the_fold_to_reach_what_they_saw():
     history = ((1, requested()), (2, heard(1)))
     await folding._on_batch(Batch(history, 2, at_tip=True))
     assert await reading == fold(history)
+
+
+async def test_asking_for_nobodys_session_leaves_nothing_in_memory():
+    folding = partition(SlowSnapshots())
+    folding._snapshots.released.set()
+    for number in range(50):
+        assert await folding.at_least(f"nobody{number}", 0) == initial
+    assert len(folding._rooms) == 0
