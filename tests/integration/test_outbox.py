@@ -156,7 +156,7 @@ async def test_a_long_doubt_is_settled_piece_by_piece(server, forgetful, monkeyp
         return await look(self, subject, keys)
 
     monkeypatch.setattr(pump.Pump, "_stored", counted)
-    ages = [60 if number < 200 else 0 for number in range(400)]
+    ages = [60 if number < 200 else -60 for number in range(400)]
     entries = [await entry(forgetful, number, age=age) for number, age in enumerate(ages)]
     for one in (*entries[:10], *entries[150:160]):
         await forgetful.js.publish(one.subject, one.data, headers={"Nats-Msg-Id": one.key})
