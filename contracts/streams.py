@@ -47,7 +47,11 @@ MEETINGS = Stream(
 JOBS = Stream(name="JOBS", subjects=(subjects.EVERY_JOB,), retention="workqueue")
 KEYS = Stream(name="KEYS", subjects=(subjects.EVERY_KEY,), max_msgs_per_subject=1)
 DEAD = Stream(
-    name="DEAD", subjects=(subjects.EVERY_DEAD_LETTER,), max_age=30 * DAY, max_bytes=256 << 20
+    name="DEAD",
+    subjects=(subjects.EVERY_DEAD_LETTER,),
+    max_age=30 * DAY,
+    max_bytes=256 << 20,
+    discard="old",
 )
 
 

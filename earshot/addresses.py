@@ -4,6 +4,8 @@ import errno
 import ipaddress
 import socket
 
+_V6 = 6
+
 
 class AddressError(Exception):
     """The address cannot be listened on; the message says why and what to do."""
@@ -12,7 +14,8 @@ class AddressError(Exception):
 def free_port(host: str, port: int) -> int:
     """The port to listen on, for 0 one that is free now; raises AddressError."""
     try:
-        with socket.create_server((host, port)) as probe:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((host, port), family=family) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
@@ -44,7 +47,9 @@ def is_loopback(host: str) -> bool:
 def local_url(host: str, port: int) -> str:
     """Where this machine reaches what listens on `host`."""
     try:
-        everywhere = ipaddress.ip_address(host).is_unspecified
+        address = ipaddress.ip_address(host)
     except ValueError:
-        everywhere = False
-    return f"http://{'127.0.0.1' if everywhere else host}:{port}"
+        return f"http://{host}:{port}"
+    if address.version == _V6:
+        return f"http://[{'::1' if address.is_unspecified else host}]:{port}"
+    return f"http://{'127.0.0.1' if address.is_unspecified else host}:{port}"

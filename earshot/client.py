@@ -16,6 +16,7 @@ from earshot.errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
+from earshot.text import masked
 from earshot.views import Answer, Created, Delta, Page, View
 
 CONNECT_SECONDS = 5.0
@@ -26,6 +27,7 @@ ANSWER_SECONDS = 630.0
 """Longer than any deadline the system can be set to give an answer."""
 
 CHUNK_BYTES = 64 << 10
+MEDIA_TYPES = {"txt": "text/plain", "json": "application/json"}
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -47,9 +49,9 @@ class Client:
     def __init__(
         self, url: str, key: str | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self.url = url.rstrip("/")
+        self._shown = masked(url.rstrip("/"))
         self._http = httpx.Client(
-            base_url=self.url,
+            base_url=url.rstrip("/"),
             headers={"authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(REPLY_SECONDS, connect=CONNECT_SECONDS),
             transport=transport,
@@ -123,7 +125,7 @@ class Client:
                         return
                     case "error":
                         raise ProblemError(_decode(event.data, Problem))
-        raise BrokenOffError(f"{self.url} ended the stream before the answer was complete")
+        raise BrokenOffError(f"{self._shown} ended the stream before the answer was complete")
 
     def summary(self, session_id: str) -> Answer:
         """The general summary of a session."""
@@ -134,19 +136,22 @@ class Client:
     def transcript(self, session_id: str, form: Literal["txt", "json"]) -> bytes:
         """The transcript, in UTF-8."""
         request = self._http.build_request("GET", f"{_path(session_id)}/transcript.{form}")
-        return self._send(request)
+        return self._send(request, MEDIA_TYPES[form])
 
     def record(self, session_id: str) -> Iterator[bytes]:
         """The session's recording, bytes as they come."""
         accept = {"accept": "application/jsonl"}
         path = f"{_path(session_id)}/events"
         with self._stream(self._http.build_request("GET", path, headers=accept)) as response:
+            self._check_kind(response, accept["accept"])
             yield from response.iter_bytes(CHUNK_BYTES)
 
-    def _send(self, request: httpx.Request) -> bytes:
+    def _send(self, request: httpx.Request, kind: str | None = None) -> bytes:
         with self._reaching():
             response = self._http.send(request)
             self._check(response)
+            if kind is not None:
+                self._check_kind(response, kind)
             return response.content
 
     @contextlib.contextmanager
@@ -161,14 +166,16 @@ class Client:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise UnreachableError(
-                f"Nothing answers at {self.url}: is `earshot up` running?"
+                f"Nothing answers at {self._shown}: is `earshot up` running?"
             ) from error
         except httpx.TimeoutException as error:
-            raise BrokenOffError(f"{self.url} took too long to answer") from error
+            raise BrokenOffError(f"{self._shown} took too long to answer") from error
         except httpx.TransportError as error:
-            raise BrokenOffError(f"The connection to {self.url} broke off") from error
+            raise BrokenOffError(f"The connection to {self._shown} broke off") from error
         except (httpx.HTTPError, httpx.InvalidURL, sse.OversizedEventError) as error:
-            raise UnexpectedAnswerError(f"{self.url} answers, but not as Earshot does") from error
+            raise UnexpectedAnswerError(
+                f"{self._shown} answers, but not as Earshot does"
+            ) from error
 
     def _check(self, response: httpx.Response) -> None:
         if response.is_success:
@@ -178,9 +185,13 @@ class Client:
             problem = msgspec.json.decode(response.content, type=Problem)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise UnexpectedAnswerError(
-                f"{self.url} answered HTTP {response.status_code}, but not as Earshot does"
+                f"{self._shown} answered HTTP {response.status_code}, but not as Earshot does"
             ) from None
         raise ProblemError(problem)
+
+    def _check_kind(self, response: httpx.Response, kind: str) -> None:
+        if response.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+            raise UnexpectedAnswerError(f"{self._shown} answers, but not as Earshot does")
 
 
 def is_local(url: str) -> bool:

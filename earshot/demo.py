@@ -23,7 +23,11 @@ LABEL = {"demo": "true"}
 
 
 class RefusedError(Exception):
-    """The gateway answers, but does not do as asked."""
+    """The gateway answers, but does not do as asked; `status` is the one of HTTP."""
+
+    def __init__(self, asked: str, status: int) -> None:
+        super().__init__(f"{asked}: HTTP {status}")
+        self.status = status
 
 
 async def play(
@@ -41,7 +45,8 @@ async def play(
                 failures = 0
             except (httpx.TransportError, RefusedError, msgspec.MsgspecError) as error:
                 failures += 1
-                log.warning("demo.waits", error=type(error).__name__)
+                status = error.status if isinstance(error, RefusedError) else None
+                log.warning("demo.waits", error=type(error).__name__, status=status)
             await asyncio.sleep(restarts.pause(Deaths(failures), RETRIES) if failures else pause)
 
 
@@ -103,5 +108,5 @@ async def _ask(
 ) -> httpx.Response:
     reply = await http.request(method, path, **request)  # type: ignore[arg-type]
     if not reply.is_success:
-        raise RefusedError(f"{method} {path}: HTTP {reply.status_code}")
+        raise RefusedError(f"{method} {path}", reply.status_code)
     return reply

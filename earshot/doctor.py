@@ -16,10 +16,12 @@ from nats.js import JetStreamContext
 from earshot import lockfile, readiness
 from earshot.client import is_local
 from earshot.findings import Finding, fail, ok, warn
+from earshot.text import masked
 from services._runtime import keyring, provision
 from services._runtime.connection import UnavailableError, connect_once
 from services._runtime.keyring import KeyGoneError, Keyring
 from services._runtime.settings import Settings, SettingsError
+from services.gateway import keyfile
 
 OLDEST_PYTHON = (3, 11)
 LOW_DISK_BYTES = 2 << 30
@@ -36,6 +38,7 @@ async def examine(settings: Settings, url: str) -> list[Finding]:
         _python(),
         _server_program(settings),
         *_data_dir(settings.data_dir),
+        _api_keys(settings),
         *await _event_log(settings),
         await _gateway(url),
         await _openai(settings),
@@ -70,6 +73,14 @@ def _data_dir(path: Path) -> list[Finding]:
             "data directory", f"{path}: {error.strerror}", "give --data-dir or EARSHOT_DATA_DIR"
         )
     return [writable, _disk(shutil.disk_usage(existing).free)]
+
+
+def _api_keys(settings: Settings) -> Finding:
+    try:
+        keys = keyfile.keys(settings)
+    except SettingsError as error:
+        return fail("api keys", str(error), "`earshot up` does not start like this")
+    return ok("api keys", f"{len(keys)} set" if keys else "none: only this machine is answered")
 
 
 def _disk(free: int) -> Finding:
@@ -137,8 +148,10 @@ async def _service(nc: Client, name: str) -> Finding:
 async def _gateway(url: str) -> Finding:
     async with httpx.AsyncClient(base_url=url, trust_env=not is_local(url)) as http:
         if await readiness.gateway_ready(http):
-            return ok("address", f"{url} is ready")
-    return fail("address", f"{url} is not ready or does not answer", _START + ", or give --url")
+            return ok("address", f"{masked(url)} is ready")
+    return fail(
+        "address", f"{masked(url)} is not ready or does not answer", _START + ", or give --url"
+    )
 
 
 async def _openai(settings: Settings) -> Finding:
@@ -153,13 +166,15 @@ async def _openai(settings: Settings) -> Finding:
             status = (await http.get(f"{base}/models", headers=key)).status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         advice = "check OPENAI_BASE_URL and the network"
-        return fail("openai", f"{base} does not answer ({type(error).__name__})", advice)
+        return fail("openai", f"{masked(base)} does not answer ({type(error).__name__})", advice)
     return _models_answered(base, status)
 
 
 def _models_answered(base: str, status: int) -> Finding:
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        return fail("openai", f"{base} refuses the key (HTTP {status})", "check OPENAI_API_KEY")
+        return fail(
+            "openai", f"{masked(base)} refuses the key (HTTP {status})", "check OPENAI_API_KEY"
+        )
     if status != httpx.codes.OK:
-        return warn("openai", f"{base} answers, but lists no models (HTTP {status})")
-    return ok("openai", f"{base} answers")
+        return warn("openai", f"{masked(base)} answers, but lists no models (HTTP {status})")
+    return ok("openai", f"{masked(base)} answers")

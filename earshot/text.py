@@ -12,6 +12,7 @@ _SEQUENCE = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # window titles
     r"|\x1b[ -/]*[0-~]"
 )
+_LOGIN = re.compile(r"//[^/?#]*@")
 _CONTROLS = (*range(0x20), *range(0x7F, 0xA0))
 _DIRECTIONS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """Marks that turn the writing direction round: they can make a line look like another one."""
@@ -33,9 +34,19 @@ def one_line(text: str) -> str:
     return _SEQUENCE.sub("", text).translate(_LINE)
 
 
+def masked(url: str) -> str:
+    """The address without the name and password that may stand before its host."""
+    return _LOGIN.sub("//***@", one_line(url))
+
+
+def json_text(given: str) -> str:
+    """JSON as it is, but for what a terminal would obey: that is escaped, which means the same."""
+    return given.translate(_JSON)
+
+
 def json_line(value: object) -> str:
     """JSON in one line; what a terminal would obey is escaped, which JSON readers undo."""
-    return msgspec.json.encode(value).decode().translate(_JSON)
+    return json_text(msgspec.json.encode(value).decode())
 
 
 def clock(seconds: float) -> str:

@@ -1,5 +1,8 @@
 """The command line put together."""
 
+import importlib.metadata
+from typing import Annotated
+
 import typer
 
 from earshot.cli.asking import ask, summary
@@ -11,12 +14,35 @@ from earshot.cli.running import provision, serve, up
 
 app = typer.Typer(
     name="earshot",
-    help="A real-time meeting assistant you host yourself.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"earshot {importlib.metadata.version('earshot')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _version(wanted=value),
+            is_eager=True,
+            help="Print the version.",
+        ),
+    ] = False,
+) -> None:
+    """A real-time meeting assistant you host yourself."""
+    del version  # it was answered already
+
 
 for command in (up, serve, provision, sessions, ask, summary, transcript, record, replay, doctor):
     app.command()(command)

@@ -22,7 +22,10 @@ def doctor(
 ) -> None:
     """Check every part, and print the settings with secrets masked; exit 1 if something fails."""
     settings, found = options.loaded(data_dir=data_dir), options.outside(url, key)
-    values = shown(settings) | {"EARSHOT_URL": found.url, "EARSHOT_API_KEY": str(found.api_key)}
+    values = shown(settings) | {
+        "EARSHOT_URL": text.masked(found.url),
+        "EARSHOT_API_KEY": str(found.api_key),
+    }
     results = asyncio.run(checks.examine(settings, found.url))
     if as_json:
         typer.echo(text.json_line({"settings": values, "checks": results}))

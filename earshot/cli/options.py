@@ -7,6 +7,7 @@ import typer
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from earshot.text import masked
 from services._runtime import settings
 from services._runtime.settings import Settings, SettingsError
 
@@ -45,7 +46,9 @@ def outside(url: str | None, key: str | None) -> Outside:
     except ValidationError as error:
         raise typer.BadParameter(str(error.errors()[0]["msg"])) from None
     if not _is_http(found.url):
-        raise typer.BadParameter(f"not an http(s) address: {found.url!r}", param_hint="--url")
+        raise typer.BadParameter(
+            f"not an http(s) address: {masked(found.url)!r}", param_hint="--url"
+        )
     if found.key and not (found.key.isascii() and found.key.isprintable()):
         raise typer.BadParameter("only printable ASCII can be a key", param_hint="--key")
     return found

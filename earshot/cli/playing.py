@@ -1,6 +1,7 @@
 """`import` and `replay`: recordings into a running system, with progress."""
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,9 @@ from earshot.cli.talking import say, talking
 from earshot.client import Client, Upload
 from earshot.errors import BrokenOffError, EarshotError, UnreachableError
 from earshot.views import View
+from services.gateway import importing
+from services.gateway.importing import Target, UnreadableRecordingError
+from services.gateway.importing.model import MAX_BYTES
 
 POLL_SECONDS = 0.25
 AWAY_SECONDS = 60.0
@@ -58,7 +62,7 @@ def replay(
 ) -> None:
     """Play a recording as a live session; follows until it ended, Ctrl-C leaves it playing."""
     with talking(url, key) as client, Bars() as bars:
-        session_id = client.create(session, title=_title(file)).session_id
+        session_id = client.create(session, title=_title(file, "replay")).session_id
         _send(client, bars, session_id, Sending(file=file, mode="replay", speed=speed))
         if not as_json:
             with bars.away():
@@ -94,13 +98,25 @@ def import_(files: Files, *, url: Url = None, key: Key = None, as_json: AsJson =
 
 
 def _import(client: Client, bars: Bars, file: Path) -> View:
-    session_id = client.create(title=_title(file)).session_id
+    session_id = client.create(title=_title(file, "import")).session_id
     _send(client, bars, session_id, Sending(file=file, mode="import", speed="max"))
     return _follow(client, bars, session_id, file)
 
 
-def _title(file: Path) -> str:
-    return file.name.split(".")[0]
+def _title(file: Path, mode: Literal["replay", "import"]) -> str:
+    """The recording's own title, else the file's name; raises EarshotError for an unreadable file.
+
+    Reading comes before a session is made, so that a bad file leaves none.
+    """
+    target = Target(session_id="check", mode=mode, uploaded_at=datetime.now(UTC))
+    try:
+        with file.open("rb") as opened:
+            recorded = importing.read(opened.read(MAX_BYTES + 1), target)
+    except UnreadableRecordingError as error:
+        raise EarshotError(f"The recording cannot be read: {error}") from error
+    except OSError as error:
+        raise EarshotError(f"{file}: {error.strerror}") from error
+    return recorded.session.metadata.get("title") or file.name.split(".")[0]
 
 
 def _send(client: Client, bars: Bars, session_id: str, sending: Sending) -> None:

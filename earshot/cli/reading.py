@@ -42,7 +42,8 @@ def transcript(
     wanted: Form = "json" if as_json else form
     with talking(url, key) as client:
         body = client.transcript(resolved(client, session), wanted)
-    typer.echo(text.plain(body.decode(errors="replace")).rstrip("\n"))
+    said = body.decode(errors="replace").rstrip("\n")
+    typer.echo(text.json_text(said) if wanted == "json" else text.plain(said))
 
 
 def record(session: Session, *, url: Url = None, key: Key = None, as_json: AsJson = False) -> None:

@@ -23,6 +23,8 @@ from earshot.supervisor import Demo, Plan, Signals, Supervisor
 from services._runtime import app, logs
 from services._runtime.provision import NotProvisionedError
 from services._runtime.settings import Settings, SettingsError
+from services.gateway import auth, keyfile
+from services.gateway.auth import ApiKey
 
 log = structlog.get_logger()
 
@@ -89,6 +91,7 @@ def provision() -> None:
 
 def _plan(loaded: Settings, *, demo: bool | None, verbose: bool) -> Plan:
     addresses.check_reach(loaded.host, keyed=loaded.api_keys is not None)
+    keys = keyfile.keys(loaded)
     port = addresses.free_port(loaded.host, loaded.port)
     fixed = loaded.model_copy(update={"port": port, "data_dir": loaded.data_dir.absolute()})
     wanted = _is_bare(loaded) if demo is None else demo
@@ -96,19 +99,23 @@ def _plan(loaded: Settings, *, demo: bool | None, verbose: bool) -> Plan:
         settings=fixed,
         url=addresses.local_url(loaded.host, port),
         verbose=verbose,
-        demo=_demo() if wanted else None,
+        demo=_demo(keys) if wanted else None,
     )
 
 
 def _is_bare(loaded: Settings) -> bool:
-    keys = (loaded.openai_api_key, loaded.daily_api_key, loaded.nats_url)
+    keys = (loaded.openai_api_key, loaded.daily_api_key, loaded.api_keys, loaded.nats_url)
     return all(key is None for key in keys)
 
 
-def _demo() -> Demo:
-    return functools.partial(
-        demo.play, sample=sample.meeting(), key=options.outside(None, None).key
-    )
+def _demo(keys: tuple[ApiKey, ...]) -> Demo:
+    own = options.outside(None, None).key
+    if keys and not auth.may(auth.find(keys, own or ""), "manage", "read"):
+        raise StartError(
+            "The sample meeting plays through the API: set EARSHOT_API_KEY to a key with manage "
+            "and read, or give --no-demo"
+        )
+    return functools.partial(demo.play, sample=sample.meeting(), key=own)
 
 
 async def _supervise(plan: Plan, lock: Lock) -> bool:

@@ -18,7 +18,7 @@ from nats.js import JetStreamContext
 
 from contracts import codec, queries, subjects
 from services._runtime import http_server, keyring, logs, provision, tether
-from services._runtime.connection import CLOSE_SECONDS, NO_LIMIT, connect
+from services._runtime.connection import CLOSE_SECONDS, NO_LIMIT, connect, drop
 from services._runtime.keyring import Keyring
 from services._runtime.projection import Reader
 from services._runtime.publishing import Publisher
@@ -129,10 +129,15 @@ async def opened(service: str, settings: Settings, stop: asyncio.Event) -> Async
             checks={"nats": lambda: nc.is_connected},
         )
     finally:
-        for close, seconds in ((broker.stop, DRAIN_SECONDS), (nc.close, CLOSE_SECONDS)):
-            with suppress(nats.errors.Error, OSError):  # a server that is away takes nothing more
-                async with asyncio.timeout(seconds):
-                    await close()
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await broker.stop()
+        except* (nats.errors.Error, OSError) as away:  # a server that is away takes nothing more
+            log.info("service.undrained", errors=len(away.exceptions))
+            await drop(await broker.connect())  # the broker's stop ends where it first fails
+        with suppress(nats.errors.Error, OSError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await nc.close()
 
 
 async def _answer(runtime: Runtime) -> None:

@@ -43,11 +43,13 @@ async def serve(
         # uvicorn sets a flag and nothing else
         while not server.started and not serving.done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        started(int(listening.getsockname()[1]))
+        if server.started:
+            started(int(listening.getsockname()[1]))
         await asyncio.shield(serving)
     finally:
         server.should_exit = True
         await asyncio.wait([serving], timeout=GRACEFUL_SECONDS + 1)
+        serving.cancel()
         listening.close()
 
 

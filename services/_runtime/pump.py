@@ -27,8 +27,8 @@ log = structlog.get_logger()
 
 WINDOW = 512
 """Messages on the wire without an acknowledgement."""
-WINDOW_BYTES = 16 << 20
-"""Their size, exceeded by one message at most."""
+WINDOW_BYTES = 4 << 20
+"""Their size, exceeded by one message at most; half of what the client takes without waiting."""
 STALL_SECONDS = 3.0
 """Without any acknowledgement for so long, the connection is given up and made anew."""
 SETTLE_SECONDS = 10.0

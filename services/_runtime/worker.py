@@ -21,8 +21,8 @@ log = structlog.get_logger()
 
 J = TypeVar("J", bound=Command)
 
-Handler: TypeAlias = Callable[[J, int], Awaitable[None]]
-"""Does one command; the number says how often it was given out, this time included."""
+Handler: TypeAlias = Callable[[J], Awaitable[None]]
+"""Does one command, perhaps not for the first time."""
 
 ACK_WAIT_SECONDS = 10.0
 """A worker that has not been heard of for so long is taken for dead, and its work is given on."""
@@ -138,12 +138,11 @@ class Worker(Generic[J]):
             log.info("job.left_open", job=self._type.__name__, error=type(error).__name__)
 
     async def _do(self, job: J, message: Msg) -> None:
-        tries = message.metadata.num_delivered
-        if tries > TRANSIENT_DELIVERIES:
+        if message.metadata.num_delivered > TRANSIENT_DELIVERIES:
             await self._give_up(job, message, "delivered too often")
             return
         try:
-            await self._handler(job, tries)
+            await self._handler(job)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is counted and reported
             await self._retry(job, message, error)
         else:

@@ -113,9 +113,14 @@ def admit(keys: tuple[ApiKey, ...], caller: Caller, *, guarded: bool) -> ApiKey:
     return key
 
 
+def may(key: ApiKey | None, *scopes: Scope) -> bool:
+    """Whether there is a key and it has the scopes; `admin` includes the others."""
+    return key is not None and ("admin" in key.scopes or key.scopes.issuperset(scopes))
+
+
 def check_scope(key: ApiKey, scope: Scope) -> None:
-    """Raise ProblemError (403) unless the key has the scope; `admin` includes the others."""
-    if scope not in key.scopes and "admin" not in key.scopes:
+    """Raise ProblemError (403) unless the key has the scope."""
+    if not may(key, scope):
         raise _forbidden(f"the API key lacks the scope {scope}")
 
 

@@ -117,6 +117,12 @@ def context(served: Context) -> ContextView:
     )
 
 
+def empty_context() -> ContextView:
+    """The context before a session's first event."""
+    nothing = Coverage(segments=0, verbatim=0, summarised=0, not_covered=0)
+    return ContextView(as_of_seq=0, tokens=0, parts=(), coverage=nothing)
+
+
 def created(view: SessionView) -> SessionCreated:
     """What whoever asked for a session gets to know at once."""
     return SessionCreated(session_id=view.session_id, room_url=view.room_url, status=view.status)

@@ -16,6 +16,8 @@ Conclusion: TypeAlias = QueryAnswered | QueryFailed
 
 MAX_QUERY = 4000
 """Characters of a question."""
+MIN_BUDGET = 200
+"""Tokens below which a context says nothing of a meeting."""
 DEADLINE = timedelta(minutes=10)
 """How long a question is worth answering."""
 

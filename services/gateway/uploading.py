@@ -19,7 +19,12 @@ from services._runtime.clock import Clock
 from services._runtime.jetstream import ConflictError
 from services._runtime.session_log import UnknownSessionError
 from services.gateway import dto, importing, problems, session_view
-from services.gateway.importing import Recording, Target, UnreadableRecordingError
+from services.gateway.importing import (
+    OversizedRecordingError,
+    Recording,
+    Target,
+    UnreadableRecordingError,
+)
 
 TRIES = 5
 OVER = frozenset({"ending", "ended", "failed"})
@@ -45,7 +50,8 @@ class Uploading:
     async def attach(self, session_id: str, data: bytes, upload: Upload) -> dto.RecordingAccepted:
         """Store the file and have it played.
 
-        Raises UnknownSessionError and ProblemError: 400 for a file that cannot be read, 409 where
+        Raises UnknownSessionError and ProblemError: 400 for a file that cannot be read, 413 for
+        one over a limit, 409 where
         the session takes no recording or has another one.
         """
         attached, plain = await self._read(session_id, data, upload)
@@ -109,6 +115,8 @@ class Uploading:
 def _parse(data: bytes, target: Target) -> tuple[Recording, bytes, str]:
     try:
         recorded = importing.read(data, target)
+    except OversizedRecordingError as error:
+        raise problems.too_large("body", str(error)) from None
     except UnreadableRecordingError as error:
         raise problems.malformed("body", str(error)) from None
     return recorded, importing.write(recorded), sha256(data).hexdigest()

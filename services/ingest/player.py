@@ -42,7 +42,7 @@ class Player:
         self._blobs, self._now = blobs, now
         self._playing: dict[str, asyncio.Task[None]] = {}
 
-    async def handle(self, job: PlayRecording, _: int) -> None:
+    async def handle(self, job: PlayRecording) -> None:
         """Play to the end; what was played before a crash is not played again."""
         playing = self._playing.get(job.session_id)
         if playing is None:

@@ -4,9 +4,8 @@ Only wiring here. How a session lives is in `session`, what is played in `playba
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 
@@ -16,28 +15,27 @@ from services._runtime.app import Runtime
 from services._runtime.blobs import Blobs
 from services._runtime.clock import now
 from services._runtime.outbox import Outbox
-from services._runtime.spool import LockedError, Spool
+from services._runtime.spool import Spool
 from services._runtime.worker import Worker
+from services.ingest import spools
 from services.ingest.lifecycle import Lifecycle
 from services.ingest.player import Player
 from services.ingest.session import Close, RejectedError
 
 log = structlog.get_logger()
 
-SPOOLS = 64
-"""How many ingest processes may share a data directory."""
 RECORDINGS_AT_ONCE = 32
 
 
 async def serve(runtime: Runtime, clock: Callable[[], datetime] = now) -> None:
     """Play and end sessions until cancelled; what dead instances left in spools goes first."""
-    own, *orphans = _free_spools(runtime.settings.data_dir / "spool")
+    own, orphans = spools.claim(runtime.settings.data_dir / "spool")
     outbox = Outbox(own, runtime.keyring, runtime.settings.nats, runtime.settings.spool_bytes)
     lifecycle = Lifecycle(runtime)
     blobs = await Blobs.open(runtime.js, streams.RECORDINGS, runtime.keyring)
     player = Player(runtime, lifecycle, outbox, blobs, clock)
 
-    async def end(job: EndSession, _: int) -> None:
+    async def end(job: EndSession) -> None:
         try:
             await lifecycle.decide(Close(job.session_id, clock()))
         except RejectedError as error:
@@ -63,16 +61,6 @@ async def serve(runtime: Runtime, clock: Callable[[], datetime] = now) -> None:
             group.create_task(enders.run())
     finally:
         own.close()
-
-
-def _free_spools(directory: Path) -> Iterator[Spool]:
-    """Our spool, and those of processes that are gone, in the order of their names."""
-    existing = len(list(directory.glob("*")))
-    for number in range(min(existing + 1, SPOOLS)):
-        try:
-            yield Spool(directory / str(number))
-        except LockedError:
-            continue
 
 
 async def _empty(spool: Spool, runtime: Runtime) -> None:

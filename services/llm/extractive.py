@@ -11,7 +11,7 @@ from services.llm.lines import in_meeting_order, numbered
 from services.llm.retrieval import excerpt, picked, shown, understood
 
 MODEL = "extractive"
-VERSION = "extractive-1"
+VERSION = "extractive-2"
 NOTHING_FOUND = "Nothing in the meeting so far matches the question."
 FREE = Usage(cost_usd=0.0)
 
@@ -21,8 +21,8 @@ def answered(job: AnswerQuery) -> Draft:
     lines = in_meeting_order(numbered(job.context.parts))
     if job.task == "summary" or cues.about_the_whole(job.query):
         return _draft(*summarising.summary(lines))
-    if cues.about_outcomes(job.query):
-        text, citations = summarising.outcomes(lines)
+    if wanted := cues.outcomes_asked(job.query):
+        text, citations = summarising.outcomes(lines, wanted)
         if text:
             return _draft(text, citations)
     question = understood(job.query, lines)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.commands import UNKNOWN_SPEAKER
-from services.llm import cues
+from services.llm import cues, times
 from services.llm.lines import Line, clock
 from services.llm.ranking import bm25
 from services.llm.words import ASKING, STOP, content, is_backchannel, sentences, words
@@ -24,19 +24,24 @@ _FULL_LINE = 6
 _NAMED = 1.5
 _DECIDED = 1.3
 _FROM_SUMMARY = 0.8
+_DATED = 2.0
+_SETTLED = 1.3
+_LATER = 0.1
 _WORTH = 0.5
+_ALONE_WORTH = 1 / 3
 _MOST_WORDS = 60
 _FOLLOWS_WITHIN_SECONDS = 60.0
 _ASKS_DECISION = frozenset({"decid", "decision", "agre", "agreement"})
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What is looked for: stems, the words themselves, the speakers named, whether a decision."""
+    """What is looked for: stems, the words themselves, the speakers named, a decision, a time."""
 
     stems: tuple[str, ...]
     words: tuple[str, ...]
     speakers: frozenset[str]
     decision: bool
+    when: bool = False
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -49,21 +54,20 @@ class Hit(msgspec.Struct, frozen=True):
 
 def understood(text: str, lines: Sequence[Line]) -> Question:
     """Leave out the words of asking, where others are left; a mere name asks for its bearer."""
-    found = words(text)
-    kept = next(
-        (left for drop in (STOP | ASKING, STOP) if (left := [w for w in found if w not in drop])),
-        found,
-    )
+    found, when = words(text), times.asked(text)
+    drops = (*([STOP | ASKING | times.ASKING_WHEN] if when else []), STOP | ASKING, STOP)
+    kept = next((left for drop in drops if (left := [w for w in found if w not in drop])), found)
     speakers = named(text, lines)
     if set(kept) <= {word for speaker in speakers for word in words(speaker)}:
         kept = []
     stems = list(dict.fromkeys(content(kept, frozenset())))
     about = tuple(stem for stem in stems if stem not in _ASKS_DECISION)
     return Question(
-        stems=about or tuple(stems),
+        stems=times.other_words(about or tuple(stems)),
         words=tuple(dict.fromkeys(kept)),
         speakers=speakers,
         decision=len(about) < len(stems),
+        when=when or times.postponed(about),
     )
 
 
@@ -108,13 +112,31 @@ def _scores(
     stems = [content(line) for line in found]
     own = bm25(stems, question.stems)
     spoken = np.array([line.kind != "summary" for line in lines], dtype=bool)
-    scores = own + np.where((own > 0) & spoken, _NEIGHBOURS * _around(own * spoken), 0.0)
+    around = np.where(spoken, _around(own * spoken), 0.0)
+    scores = own + np.where(own > 0, _NEIGHBOURS * around, 0.0)
+    if question.when:
+        scores = _timed(scores, around, lines)
     full = np.array([len(set(line)) for line in stems], dtype=np.float64) / _FULL_LINE
     scores *= np.sqrt(np.minimum(full, 1.0)) * np.where(spoken, 1.0, _FROM_SUMMARY)
     scores *= [_NAMED if line.speaker in question.speakers else 1.0 for line in lines]
     if question.decision:
         scores *= [_DECIDED if cues.decision(line.text) else 1.0 for line in lines]
     return scores
+
+
+def _timed(
+    scores: NDArray[np.float64], around: NDArray[np.float64], lines: Sequence[Line]
+) -> NDArray[np.float64]:
+    """Better where a day is named, or settled, or late in the meeting.
+
+    A correction need not repeat what it corrects, so it counts by the lines around it.
+    """
+    dated = np.array([times.named(line.text) for line in lines], dtype=bool)
+    mended = dated & np.array([times.corrected(line.text) for line in lines], dtype=bool)
+    decided = dated & np.array([cues.decision(line.text) for line in lines], dtype=bool)
+    weighed = np.where(mended, np.maximum(scores, around), scores)
+    weighed = weighed * np.where(dated, _DATED, 1.0) * np.where(mended | decided, _SETTLED, 1.0)
+    return weighed * (1 + _LATER * np.arange(len(lines)) / len(lines))
 
 
 def _around(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,9 +150,11 @@ def _around(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 def _alone(question: Question, found: Sequence[list[str]], lines: Sequence[Line]) -> list[bool]:
     """Which lines hold a word of the question that no other line of their kind holds.
 
-    A summary repeats what was said, so it counts only for words that are nowhere else.
+    A summary repeats what was said, so it counts only for words that are nowhere else. Where a
+    time is asked for, a line without one does not count.
     """
     asked = set(question.words)
+    told = [not question.when or times.named(line.text) for line in lines]
     spoken: Counter[str] = Counter()
     summarised: Counter[str] = Counter()
     for said, line in zip(found, lines, strict=True):
@@ -138,16 +162,18 @@ def _alone(question: Question, found: Sequence[list[str]], lines: Sequence[Line]
     once = {word for word, count in spoken.items() if count == 1}
     only_summarised = {w for w, count in summarised.items() if count == 1 and w not in spoken}
     return [
-        not (only_summarised if line.kind == "summary" else once).isdisjoint(said)
-        for said, line in zip(found, lines, strict=True)
+        tells and not (only_summarised if line.kind == "summary" else once).isdisjoint(said)
+        for said, line, tells in zip(found, lines, told, strict=True)
     ]
 
 
 def picked(question: Question, lines: Sequence[Line]) -> tuple[Line, ...]:
     """The few best lines and what makes them readable, in meeting order."""
     best = ranked(question, lines) or _of_the_named(question, lines)
-    worth = _WORTH * max((hit.score for hit in best), default=0.0)
-    hits = [hit.line for hit in best[:MOST_HITS] if hit.alone or hit.score >= worth]
+    highest = max((hit.score for hit in best), default=0.0)
+    worth = {False: _WORTH * highest, True: _ALONE_WORTH * highest}
+    hits = [hit.line for hit in best[:MOST_HITS] if hit.score >= worth[hit.alone]]
+    hits = hits or [hit.line for hit in best[:1]]
     chosen = {line.number for line in hits}
     for line in hits:
         if len(chosen) < MOST_LINES and (reply := _reply(line, lines)) is not None:

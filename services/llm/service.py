@@ -77,7 +77,7 @@ class _Llm:
     ) -> None:
         self._runtime, self._assistant, self._clock = runtime, assistant, clock
 
-    async def answer(self, job: AnswerQuery, _: int) -> None:
+    async def answer(self, job: AnswerQuery) -> None:
         """Append the answer, or why there is none; what is concluded already stays so."""
         if await self._concluded(job):
             return
@@ -104,7 +104,7 @@ class _Llm:
         if not await self._concluded(job):
             await self._fail(job, AssistantError("gave_up", "answering failed again and again"))
 
-    async def compact(self, job: CompactContext, _: int) -> None:
+    async def compact(self, job: CompactContext) -> None:
         """Append a summary; where the model makes none, the extractive one."""
         if await self._summarised(job):
             return

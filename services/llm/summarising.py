@@ -1,10 +1,9 @@
 """Summaries made of the meeting's own sentences: a general one in sections, and compactions.
 
-Pure. Decisions and action items are found by their phrases, so English only.
+Pure. It quotes; what counts as a decision or an action item is found elsewhere.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 
 import msgspec
 
@@ -13,12 +12,11 @@ from contracts.events import SegmentRef
 from services.llm import cues
 from services.llm.centrality import central
 from services.llm.lines import Line, in_meeting_order, numbered
-from services.llm.retrieval import excerpt, named, shown
-from services.llm.words import TOKEN, content, count_tokens, is_backchannel, sentences, words
+from services.llm.outcomes import Item, Quote, actions, decisions, quotes
+from services.llm.retrieval import excerpt, shown
+from services.llm.words import TOKEN, count_tokens
 
 _MOST_DISCUSSED = 6
-_MOST_DECISIONS = 6
-_MOST_ACTIONS = 8
 _FEWEST_STEMS = 4
 _FULLNESS = 0.4
 _FEWEST_KEPT = 3
@@ -28,42 +26,30 @@ NOTHING_SAID = "Nothing has been said in the meeting so far."
 _NONE = "- None found."
 
 
-class Quote(msgspec.Struct, frozen=True):
-    """A sentence of a line, and its place among all."""
-
-    at: int
-    line: Line
-    text: str
-    stems: tuple[str, ...]
-
-
-def quotes(lines: Iterable[Line]) -> tuple[Quote, ...]:
-    """The sentences that say something, in the order of the lines."""
-    spoken = ((line, s) for line in lines for s in sentences(line.text) if not is_backchannel(s))
-    return tuple(
-        Quote(at, line, text, tuple(content(words(text)))) for at, (line, text) in enumerate(spoken)
-    )
-
-
 def summary(lines: Sequence[Line]) -> tuple[str, tuple[SegmentRef, ...]]:
     """Discussion, decisions and action items of `lines`, which are in meeting order."""
     found = quotes(lines)
     if not found:
         return NOTHING_SAID, ()
-    taken, decided = _actions(found), _decisions(found)
-    used = {quote.at for quote in (*taken, *decided)}
+    taken, decided = actions(found, lines), decisions(found)
+    used = {at for one in taken for at in one.places} | {quote.at for quote in decided}
     discussed = _discussed([quote for quote in found if quote.at not in used] or found)
-    text = "\n\n".join((_section("Discussion", discussed), *_outcomes(decided, taken, lines)))
-    return text, cited(quote.line for quote in (*discussed, *decided, *taken))
+    text = "\n\n".join((_section("Discussion", discussed), _decided(decided), _taken(taken)))
+    return text, cited(quote.line for quote in (*discussed, *decided, *_lines_of(taken)))
 
 
-def outcomes(lines: Sequence[Line]) -> tuple[str, tuple[SegmentRef, ...]]:
-    """Only the decisions and action items; an empty text where there are none."""
+def outcomes(
+    lines: Sequence[Line], wanted: frozenset[cues.Outcome]
+) -> tuple[str, tuple[SegmentRef, ...]]:
+    """Only the wanted of decisions and action items; an empty text where there are none."""
     found = quotes(lines)
-    taken, decided = _actions(found), _decisions(found)
+    taken = actions(found, lines) if "actions" in wanted else []
+    decided = decisions(found) if "decisions" in wanted else []
     if not taken and not decided:
         return "", ()
-    return "\n\n".join(_outcomes(decided, taken, lines)), cited(q.line for q in (*decided, *taken))
+    sections = {"decisions": _decided(decided), "actions": _taken(taken)}
+    text = "\n\n".join(section for name, section in sections.items() if name in wanted)
+    return text, cited(q.line for q in (*decided, *_lines_of(taken)))
 
 
 def cited(lines: Iterable[Line]) -> tuple[SegmentRef, ...]:
@@ -71,49 +57,29 @@ def cited(lines: Iterable[Line]) -> tuple[SegmentRef, ...]:
     return tuple({ref.segment_id: ref for line in lines for ref in line.refs}.values())
 
 
-def _outcomes(decided: list[Quote], taken: list[Quote], lines: Sequence[Line]) -> tuple[str, str]:
-    return _section("Decisions", decided), _section("Action items", taken, lines)
+def _decided(decided: Sequence[Quote]) -> str:
+    return _section("Decisions", decided)
 
 
-def _section(title: str, found: Sequence[Quote], people: Sequence[Line] = ()) -> str:
-    shown_lines = [f"- {shown(quote.line, _owned(quote, people))}" for quote in found]
+def _taken(taken: Sequence[Item]) -> str:
+    return _section("Action items", _lines_of(taken), [_owned(item) for item in taken])
+
+
+def _lines_of(taken: Sequence[Item]) -> list[Quote]:
+    return [item.quote for item in taken]
+
+
+def _section(title: str, found: Sequence[Quote], texts: Sequence[str] = ()) -> str:
+    said = texts or [excerpt(quote.text, ()) for quote in found]
+    shown_lines = [f"- {shown(q.line, text)}" for q, text in zip(found, said, strict=True)]
     return "\n".join((title, *(shown_lines or [_NONE])))
 
 
-def _owned(quote: Quote, people: Sequence[Line]) -> str:
-    """An action item is its speaker's, unless it is asked of somebody by name."""
-    text = excerpt(quote.text, ())
-    if "?" not in quote.text:
-        return text
-    asked = sorted(named(quote.text, people) - {quote.line.speaker})
-    return f"{text} (for {', '.join(asked)})" if asked else text
-
-
-def _actions(found: Sequence[Quote]) -> list[Quote]:
-    weighed = [(cues.action(quote.text), quote) for quote in found]
-    best = sorted((w for w in weighed if w[0]), key=lambda w: (-w[0], w[1].at))[:_MOST_ACTIONS]
-    return sorted((quote for _, quote in best), key=lambda quote: quote.at)
-
-
-def _decisions(found: Sequence[Quote]) -> list[Quote]:
-    decided = [
-        _explained(quote, found)
-        for quote in found
-        if cues.decision(quote.text) and not cues.action(quote.text)
-    ]
-    said = [quote for quote in decided if len(quote.stems) >= _FEWEST_KEPT]
-    best = sorted(said, key=lambda q: (-min(len(q.stems), _FEWEST_STEMS), q.at))
-    return sorted(best[:_MOST_DECISIONS], key=lambda quote: quote.at)
-
-
-def _explained(quote: Quote, found: Sequence[Quote]) -> Quote:
-    """The sentence; with what its speaker goes on to say when it says little, as "Agreed." does."""
-    if len(quote.stems) >= _FEWEST_STEMS:
-        return quote
-    line = (one for one in found[quote.at :] if one.line.number == quote.line.number)
-    rest = [*takewhile(lambda one: not cues.action(one.text), line)]
-    stems = tuple(stem for one in rest for stem in one.stems)
-    return msgspec.structs.replace(quote, text=" ".join(one.text for one in rest), stems=stems)
+def _owned(item: Item) -> str:
+    """Whose it is goes without saying where its speaker takes it on."""
+    text = excerpt(item.quote.text, ())
+    other = item.owner not in (None, item.quote.line.speaker)
+    return f"{text} (for {item.owner})" if other else text
 
 
 def _discussed(found: Sequence[Quote]) -> list[Quote]:

@@ -21,6 +21,7 @@ async def serve(runtime):
     try:
         await asyncio.Event().wait()
     finally:
+        await runtime.nc.publish("bye", b"")
         print("finished", flush=True)
 
 run("test", settings.load(), serve)
@@ -149,3 +150,16 @@ async def test_readiness_follows_nats(server, service):
     assert await status("live") == 204
     await server.start()
     await becomes(200)
+
+
+async def test_a_broker_whose_server_is_gone_ends_without_an_error(server):
+    async with server.runtime() as own:
+        own.broker.subscriber("asked")(lambda message: None)
+        await own.broker.start()
+        client = await own.broker.connect()
+
+        async def gone(*_, **__):
+            raise ConnectionResetError
+
+        client._send_unsubscribe = gone
+    assert client.is_closed

@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import time
+from hashlib import sha256
 
 import pytest
 from typer.testing import CliRunner
 
 from earshot.cli import options, playing, running
 from earshot.cli.app import app
+from earshot.embedded import StartError
 from tests.support import fake_gateway
 from tests.support.fake_gateway import problem
 
@@ -29,6 +31,14 @@ ANSWER = {
     "model": "extractive",
     "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": None},
 }
+
+
+HEADER = b'{"earshot":1,"session":{"session_id":"old"}}\n'
+LINES = [
+    b'{"seq":%d,"type":"SegmentHeard","session_id":"old","time":"2026-01-05T09:00:02Z",'
+    b'"segment_id":"a%d","start":0.0,"end":1.0,"text":"hello"}\n' % (number, number)
+    for number in range(1, 2000)
+]
 
 
 @pytest.fixture
@@ -55,7 +65,7 @@ def earshot(gateway, monkeypatch):
 @pytest.fixture
 def meeting(tmp_path):
     path = tmp_path / "standup.v2.jsonl"
-    path.write_bytes(b'{"earshot":1}\n' * 20_000)
+    path.write_bytes(b"".join([HEADER, *LINES]))
     return path
 
 
@@ -188,7 +198,7 @@ def test_ctrl_c_leaves_a_replay_playing_and_says_so(gateway, meeting):
 
 
 def test_a_reader_who_stops_reading_is_no_error_to_speak_of(gateway):
-    gateway.reply("GET", "/v1/sessions/s1/events", b"x" * (4 << 20))
+    gateway.reply("GET", "/v1/sessions/s1/events", b"x" * (4 << 20), kind="application/jsonl")
     command = [sys.executable, "-m", "earshot", "record", "s1", "--url", gateway.url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.read(10)
@@ -326,3 +336,65 @@ async def test_doctor_finds_the_streams_and_misses_the_services(server, gateway,
     assert levels["nats"] == levels["streams"] == levels["address"] == levels["openai"] == "ok"
     assert levels["ingest"] == levels["gateway"] == "FAIL"
     assert result.returncode == 1
+
+
+def test_a_file_that_cannot_be_read_leaves_no_session(earshot, gateway, tmp_path):
+    bad = tmp_path / "bad.jsonl"
+    bad.write_bytes(HEADER + b"no event\n")
+    result = earshot("import", bad)
+    assert (result.exit_code, gateway.sessions) == (1, {})
+    assert "cannot be read: line 2" in result.stderr
+
+
+def test_a_recording_keeps_its_own_title(earshot, gateway, tmp_path):
+    own = tmp_path / "own.jsonl"
+    titled = HEADER.replace(b'"old"}', b'"old","metadata":{"title":"Stand-up"}}')
+    own.write_bytes(titled + LINES[0])
+    assert earshot("import", own).exit_code == 0
+    assert gateway.sessions["s1"]["metadata"] == {"title": "Stand-up"}
+
+
+@pytest.mark.parametrize("command", ["transcript", "record"])
+def test_what_is_no_transcript_is_not_printed(earshot, gateway, command):
+    for path in ("transcript.txt", "events"):
+        gateway.reply("GET", f"/v1/sessions/s1/{path}", b"<html>", kind="text/html")
+    result = earshot(command, "s1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "not as Earshot does" in result.stderr
+
+
+def test_json_is_printed_as_it_came_but_for_what_a_terminal_obeys(earshot, gateway):
+    body = '{"b":1.0,"a":"\\u001b[1m\x9b\u202ex [0m"}'
+    gateway.reply("GET", "/v1/sessions/s1/transcript.json", body.encode())
+    shown = earshot("transcript", "s1", "--json").stdout
+    assert shown == '{"b":1.0,"a":"\\u001b[1m\\u009b\\u202ex [0m"}\n'
+
+
+def test_passwords_in_addresses_are_not_shown():
+    address = nobody().replace("://", "://me:canary@")
+    for command in ("sessions", "doctor"):
+        assert "canary" not in CliRunner().invoke(app, [command, "--url", address]).output
+
+
+def test_the_version_is_told(earshot):
+    assert earshot("--version").stdout == "earshot 0.1.0\n"
+
+
+@pytest.mark.parametrize("demo", [True, None, False])
+def test_the_sample_needs_a_key_where_keys_are_set(monkeypatch, demo):
+    monkeypatch.setenv("EARSHOT_API_KEYS", "sha256:" + sha256(b"word").hexdigest())
+    loaded = options.loaded().model_copy(update={"port": 0})
+    if demo:
+        with pytest.raises(StartError, match="EARSHOT_API_KEY to a key with manage"):
+            running._plan(loaded, demo=demo, verbose=False)
+        monkeypatch.setenv("EARSHOT_API_KEY", "word")
+    plan = running._plan(loaded, demo=demo, verbose=False)
+    assert (plan.demo is not None) == bool(demo)
+
+
+def test_keys_that_cannot_be_read_are_told_before_anything_starts(monkeypatch, tmp_path):
+    monkeypatch.setenv("EARSHOT_API_KEYS", str(tmp_path / "none"))
+    result = CliRunner().invoke(app, ["up", "--port", "0", "--data-dir", str(tmp_path / "data")])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("EARSHOT_API_KEYS: ")
+    assert "FAIL  api keys" in CliRunner().invoke(app, ["doctor", "--url", nobody()]).output

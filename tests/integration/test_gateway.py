@@ -17,6 +17,7 @@ from contracts.events import (
 from services._runtime.blobs import Blobs
 from services._runtime.kv import Bucket
 from services._runtime.settings import SettingsError
+from services.gateway import problems
 from services.gateway.service import serve
 from tests.support.facts import at, heard, requested
 from tests.support.gateway import gateway
@@ -152,6 +153,7 @@ async def test_an_idempotency_key_makes_one_session(running):
         ({"source": "telepathy"}, "source"),
         ({"source": "recording", "room_duration_mins": "15"}, "room_duration_mins"),
         ({"source": "recording", "session_id": "a.b"}, "session_id"),
+        ({"source": "recording", "session_id": "-a"}, "session_id"),
         ({"source": "recording", "room_url": "javascript:alert(1)"}, "room_url"),
         ({"source": "recording", "metadata": {"a": 1}}, "metadata.a"),
         ({"source": "recording", "metadata": {"a": "\ud800"}}, "metadata.a"),
@@ -247,7 +249,7 @@ async def test_the_transcript_has_formats_history_and_a_tag(running):
 
 @pytest.mark.parametrize(
     ("data", "items"),
-    [(TURNS, 4), (gzip.compress(TURNS), 4), (VTT, 4), (SRT, 2), (RECORDING, 1)],
+    [(TURNS, 4), (gzip.compress(TURNS, mtime=0), 4), (VTT, 4), (SRT, 2), (RECORDING, 1)],
     ids=["turns", "gzip", "vtt", "srt", "recording"],
 )
 async def test_every_kind_of_file_is_attached_and_queued(running, data, items):
@@ -452,3 +454,71 @@ async def test_an_event_nobody_can_read_stops_no_reader(running):
     for _ in range(2):
         read = (await running.http.get("/v1/sessions/s1/transcript")).json()
         assert len(read["segments"]) == 2
+
+
+async def test_a_head_is_a_get_without_its_body(running):
+    await running.session("s1", segments=1)
+    for path in ("/", "/v1/sessions/s1/transcript", "/v1/sessions/s1/events"):
+        async with asyncio.timeout(5):
+            head = await running.http.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_one_room_has_one_spelling(running):
+    wanted = {"source": "stream", "room_url": "HTTPS://Example.daily.co/A/?t=1#x"}
+    made = (await running.http.post("/v1/sessions", json=wanted)).json()
+    assert made["room_url"] == "https://example.daily.co/A"
+    again = await running.http.post("/v1/sessions", json=wanted | {"room_url": made["room_url"]})
+    assert again.status_code == 200
+    listed = (await running.http.get("/v1/sessions", params={"room": wanted["room_url"]})).json()
+    assert len(listed["items"]) == 1
+    for bad in ("ftp://example.org", "https://a.b/\n", "https://", "https://a:x/"):
+        refused = await running.http.post("/v1/sessions", json=wanted | {"room_url": bad})
+        assert field_of(refused, 422) == "room_url"
+
+
+async def test_a_context_too_small_is_refused_by_field(running):
+    await running.session("s1")
+    asked = {"query": "what?", "budget_tokens": 199}
+    refused = await running.http.post("/v1/sessions/s1/query", json=asked)
+    assert field_of(refused, 422) == "budget_tokens"
+    refused = await running.http.get("/v1/sessions/s1/context?budget_tokens=199")
+    assert field_of(refused, 422) == "budget_tokens"
+
+
+async def test_a_file_that_unpacks_to_too_much_is_too_large(running):
+    await running.http.post("/v1/sessions", json={"source": "recording", "session_id": "s1"})
+    bomb = gzip.compress(b"WEBVTT" + b" " * (65 << 20))
+    refused = await running.http.put("/v1/sessions/s1/recording", content=bomb)
+    assert field_of(refused, 413) == "body"
+
+
+async def test_what_a_path_answers_to_is_told(running):
+    allowed = "GET, POST, HEAD, OPTIONS"
+    wrong = await running.http.delete("/v1/sessions")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, allowed)
+    asked = await running.http.options("/v1/sessions")
+    assert (asked.status_code, asked.headers["allow"]) == (204, allowed)
+
+
+async def test_the_documentation_loads_nothing_from_elsewhere(running):
+    for path in ("/docs", "/docs.js", "/page.js"):
+        got = await running.http.get(path)
+        assert got.status_code == 200
+        assert "script-src 'self'" in got.headers["content-security-policy"]
+        assert "http" not in got.text
+        assert "innerHTML" not in got.text
+
+
+async def test_before_the_first_event_a_context_is_empty(running, monkeypatch):
+    async def refuse(*_):
+        raise problems.unknown_session()
+
+    monkeypatch.setattr("services.gateway.contexts.context", refuse)
+    await running.session("other", segments=3)
+    last = await running.session("s1")
+    early = await running.http.get("/v1/sessions/s1/context?at_seq=1")
+    assert (early.status_code, early.json()["as_of_seq"], early.json()["parts"]) == (200, 0, [])
+    later = await running.http.get(f"/v1/sessions/s1/context?at_seq={last}")
+    assert field_of(later, 404) == "session_id"

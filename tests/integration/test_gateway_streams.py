@@ -253,3 +253,27 @@ async def test_open_streams_do_not_delay_the_end(server):
             running.serving.cancel()
             await asyncio.wait({running.serving})
             assert loop.time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [(f"{LIVE}?after_seq=x", 422), ("/v1/nowhere", 404), ("/nowhere", 404)]
+)
+async def test_a_socket_that_cannot_be_is_a_problem(running, path, status):
+    await running.session("s1")
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(running.socket_url(path)):
+            pass
+    assert refused.value.response.status_code == status
+    assert refused.value.response.headers["content-type"] == "application/problem+json"
+    assert json.loads(refused.value.response.body)["status"] == status
+
+
+async def test_a_socket_beyond_the_keys_scope_is_refused_without_a_fuss(server, caplog):
+    key = "sha256:3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0:ask"
+    async with gateway(server, api_keys=key) as running:
+        for token, status in (("token", 403), ("other", 401)):
+            with pytest.raises(InvalidStatus) as refused:
+                async with connect(running.socket_url(f"{LIVE}?access_token={token}")):
+                    pass
+            assert refused.value.response.status_code == status
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from pathlib import Path
 
 import nats
 import pytest
@@ -17,6 +18,7 @@ from nats.js.api import StreamConfig
 
 from contracts import codec, ids, streams, subjects
 from services._runtime import provision, pump
+from services._runtime.connection import UnavailableError, connect_once, drop
 from services._runtime.keyring import Keyring
 from services._runtime.outbox import Outbox
 from services._runtime.publishing import event_headers
@@ -341,6 +343,62 @@ async def test_a_server_that_hangs_is_left_and_found_again(server, session):
         await asyncio.sleep(0.5)
         assert len(asyncio.all_tasks()) <= tasks + 3
     assert await stored(session) == numbered(*range(200))
+
+
+async def test_an_acknowledgement_that_never_comes_holds_the_cursor_and_is_not_waited_for(
+    server, session, monkeypatch
+):
+    monkeypatch.setattr(pump, "STALL_SECONDS", 0.7)
+    reply, lost = pump.Pump._on_reply, []
+
+    async def lossy(self, message):
+        if message.subject.endswith(".5") and not lost:
+            lost.append(message)
+        else:
+            await reply(self, message)
+
+    monkeypatch.setattr(pump.Pump, "_on_reply", lossy)
+    async with own_spool(server) as spool:
+        for number in range(20):
+            spool.put(await entry(session, number))
+        behind = [at for at, _ in spool.entries(START)]
+        async with pumping(server, session, spool) as outbox:
+            await asyncio.sleep(0.5)
+            assert len(await stored(session)) == 20
+            assert spool.cursor.acked == behind[3]
+            await drained(outbox, 5)
+    assert await stored(session) == numbered(*range(20))
+
+
+def open_handles():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_hanging_connection_is_dropped_at_once_and_whole(server, session):
+    handles = open_handles()
+    nc = await connect_once(server.url, "test")
+
+    async def ignore(_):
+        """Only its task matters."""
+
+    await nc.subscribe("x", cb=ignore)
+    tasks = asyncio.all_tasks()
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        for _ in range(7):
+            await nc.publish("x", bytes(1 << 20))
+            await asyncio.sleep(0)
+        began = time.monotonic()
+        await drop(nc)
+        assert time.monotonic() - began < 0.5
+        await asyncio.sleep(0.1)
+        assert open_handles() == handles
+        assert len(asyncio.all_tasks()) < len(tasks)
+        with pytest.raises(UnavailableError):
+            await connect_once(server.url, "test")
+        assert open_handles() == handles
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
 
 
 async def test_drained_means_what_was_put_until_then(server, session):

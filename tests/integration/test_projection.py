@@ -155,10 +155,11 @@ async def test_what_cannot_be_read_is_skipped_and_counted(session):
     await session.js.publish("m.1.nobody.SegmentHeard", codec.seal(b"{}", bytes(32)))
     await append(session, 1)
     end = (await session.js.publish(subject, b"unreadable at the end")).seq
-    (batch,) = [batch async for batch in session.reader.read(EVERYTHING)]
-    assert [event.segment_id for _, event in batch.events] == ["seg0", "seg1"]
-    assert batch.upto == end
-    assert batch.at_tip
+    batches = [batch async for batch in session.reader.read(EVERYTHING)]
+    read = [event.segment_id for batch in batches for _, event in batch.events]
+    assert read == ["seg0", "seg1"]
+    assert batches[-1].upto == end
+    assert batches[-1].at_tip
 
 
 async def test_a_projection_begins_behind_its_checkpoint(session):
@@ -286,12 +287,15 @@ async def test_readers_leave_no_consumer_behind(session):
     assert info.state.consumer_count == 0
 
 
-async def test_a_session_is_read_up_to_a_sequence(session):
+@pytest.mark.parametrize("batch", [1, 256])
+async def test_a_session_is_read_up_to_a_sequence(session, monkeypatch, batch):
+    monkeypatch.setattr(pull, "BATCH", batch)
     await session.keyring.create("s2")
     seqs = []
     for number in range(6):
         seqs.append(await session.publisher.append(heard(number)))
-        await session.publisher.append(heard(number, session_id="s2"))
+        if number in {0, 2}:
+            await session.publisher.append(heard(number, session_id="s2"))
 
     async def read(**bounds):
         return [seq for seq, _ in await session.log.read("s1", **bounds)]
@@ -299,6 +303,7 @@ async def test_a_session_is_read_up_to_a_sequence(session):
     assert await read() == seqs
     assert await read(upto=seqs[2]) == seqs[:3]
     assert await read(upto=seqs[2] + 1) == seqs[:3]
+    assert await read(upto=seqs[4]) == seqs[:5]
     assert await read(upto=10_000) == seqs
     assert await read(after=seqs[1], upto=seqs[3]) == seqs[2:4]
     assert await read(after=seqs[5]) == []
@@ -342,6 +347,24 @@ async def test_keys_may_change_while_they_are_listed(session, monkeypatch):
     assert (await bucket.get("s.1.k39")).value == b""
     assert sum(entry.value == b"new" for entry in again.values()) == 19
     assert again["s.1.k25"].revision == (await bucket.get("s.1.k25")).revision
+
+
+async def test_keys_may_go_while_they_are_listed(session, monkeypatch):
+    monkeypatch.setattr(pull, "BATCH", 5)
+    bucket = Bucket(session.nc, session.js, streams.CTX)
+    for number in range(20):
+        await bucket.put(f"s.1.k{number}", b"x", 0)
+    take, calls = Pull.next, []
+
+    async def emptied(self):
+        calls.append(1)
+        if len(calls) == 2:
+            await session.js.purge_stream(f"KV_{streams.CTX}")
+        return await take(self)
+
+    monkeypatch.setattr(Pull, "next", emptied)
+    async with asyncio.timeout(8):
+        assert len(await bucket.matching("s.1.*")) <= 10
 
 
 async def test_a_pull_never_holds_more_than_it_asked_for(session, monkeypatch):

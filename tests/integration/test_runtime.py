@@ -116,7 +116,7 @@ async def test_a_command_is_retried_and_in_the_end_put_aside(runtime, monkeypatc
     await runtime.keyring.create("s1")
     tries, given_up = [], []
 
-    async def fail(job, number):
+    async def fail(job):
         tries.append(job)
         raise RuntimeError
 
@@ -142,7 +142,7 @@ async def test_a_command_nobody_can_read_is_put_aside_and_stops_nothing(runtime)
     await runtime.keyring.create("s1")
     done = []
 
-    async def handle(job, tries):
+    async def handle(job):
         done.append(job)
 
     await runtime.js.publish("jobs.EndSession.s1", b"garbage")

@@ -60,4 +60,6 @@ def test_others_need_one(host):
 
 def test_what_listens_everywhere_is_reached_here():
     assert addresses.local_url("0.0.0.0", 80) == "http://127.0.0.1:80"
+    assert addresses.local_url("::", 80) == addresses.local_url("::1", 80) == "http://[::1]:80"
+    assert addresses.free_port("::1", 0) > 0
     assert addresses.local_url("localhost", 8080) == "http://localhost:8080"

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,9 +146,9 @@ def test_a_summary_has_discussion_decisions_and_owned_action_items():
 
 
 def test_decisions_and_action_items_can_be_asked_for():
-    draft = answer("What are the action items?")
-    assert draft.text.startswith("Decisions\n")
-    assert ids(draft) == ["seg_6", "seg_9", "seg_10", "seg_11"]
+    assert ids(answer("What was decided?")) == ["seg_6", "seg_9"]
+    assert ids(answer("What are the action items?")) == ["seg_10", "seg_11"]
+    assert ids(answer("What are the outcomes?")) == ["seg_6", "seg_9", "seg_10", "seg_11"]
 
 
 @pytest.mark.parametrize(
@@ -256,19 +254,6 @@ def test_a_compaction_keeps_decisions_and_quotes_a_segment_a_line():
 def test_a_compaction_of_nothing_but_backchannels_is_not_empty():
     draft = extractive.compacted(to_compact(part([("Ann", "Yeah."), ("Bo", "Mm-hmm.")])))
     assert (draft.text, ids(draft)) == ("Yeah.", ["seg_0"])
-
-
-def test_six_hundred_lines_take_less_than_a_tenth_of_a_second():
-    meeting = part([(who, f"{words} {n}") for n in range(43) for who, words in PLANNING])
-    extractive.answered(asked("What about the xylophone?", meeting))
-    jobs = (asked("What about the launch video?", meeting), asked("", meeting, task="summary"))
-    for job in jobs:
-        took = []
-        for _ in range(3):
-            began = time.perf_counter()
-            extractive.answered(job)
-            took.append(time.perf_counter() - began)
-        assert min(took) < 0.1
 
 
 def test_documents_without_a_word_of_the_query_score_nothing():

@@ -164,7 +164,7 @@ def test_only_what_was_shown_is_cited_in_order_and_once(text):
 @given(answers)
 def test_every_number_left_in_an_answer_is_the_place_of_a_citation(text):
     shown, cited = citing.rewritten(text, REFS)
-    for inside in re.findall(r"\[([0-9, ]+)\]", shown):
+    for inside in re.findall(r"\[([0-9][0-9, ]*)\]", shown):
         places = [int(place) for place in inside.split(",") if place.strip()]
         assert all(1 <= place <= len(cited) for place in places)
 

@@ -245,17 +245,25 @@ def test_a_cursor_older_than_the_oldest_segment_starts_there(tmp_path):
         assert spool.backlog == sum(path.stat().st_size for path in tmp_path.glob("*.seg"))
 
 
-@given(count=st.integers(1, 12), acked=st.integers(0, 12), more=st.integers(1, 12), data=st.data())
-def test_no_entry_is_skipped_when_power_took_the_end_and_left_the_cursor(count, acked, more, data):
+@given(
+    count=st.integers(1, 12),
+    more=st.integers(1, 12),
+    damage=st.sampled_from(["file gone", "entries gone", "torn"]),
+    data=st.data(),
+)
+def test_no_entry_is_skipped_when_power_took_the_end_and_left_the_cursor(count, more, damage, data):
     with directory() as path:
         behind = filled(path, count)
         with Spool(path, SEGMENT) as spool:
-            spool.move(Cursor(behind[min(acked, count) - 1] if acked else START, START, "server"))
+            spool.move(Cursor(data.draw(st.sampled_from(behind)), START, "server"))
         last = segment(path, behind[-1].segment)
-        if (cut := data.draw(st.integers(-1, behind[-1].offset))) < 0:
+        places = [0, *(at.offset for at in behind if at.segment == behind[-1].segment)]
+        if damage == "file gone":
             last.unlink()
+        elif damage == "entries gone":
+            os.truncate(last, data.draw(st.sampled_from(places)))
         else:
-            os.truncate(last, cut)
+            os.truncate(last, data.draw(st.integers(0, places[-1])))
         for burst in range(2):  # killed before the cursor is ever saved
             spool = Spool(path, SEGMENT)
             for number in range(more):

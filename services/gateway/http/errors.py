@@ -1,12 +1,15 @@
 """Every way a request can fail, as a problem. Says nothing of the inside."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.websockets import WebSocketState
 
 from services._runtime.connection import UnavailableError
 from services._runtime.jetstream import RefusedError
@@ -23,6 +26,8 @@ _FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
     HTTPStatus.NOT_FOUND: ("unknown-route", "No such route", "there is nothing at this address"),
     HTTPStatus.METHOD_NOT_ALLOWED: ("wrong-method", "Wrong method", "see the Allow header"),
 }
+_POLICY, _LATER, _SERVER_ERROR = 1008, 1013, 500
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PLACES = ("body", "query", "path", "header")
 
 
@@ -36,15 +41,49 @@ class TooLargeError(HTTPException):
 
 def install(app: FastAPI) -> None:
     """Answer every exception that a route may raise."""
-    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(ProblemError, _told(_problem))
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _told(_unfit_socket))
     app.add_exception_handler(HTTPException, _http)
     for gone in (UnknownSessionError, KeyGoneError):
-        app.add_exception_handler(gone, _unknown_session)
+        app.add_exception_handler(gone, _told(_unknown_session))
     for away in (UnavailableError, *AWAY):
-        app.add_exception_handler(away, _unavailable)
+        app.add_exception_handler(away, _told(_unavailable))
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(Exception, _bug)
+    app.add_api_websocket_route("/{path:path}", _no_such_socket)
+
+
+def _told(answer: Callable[[Any, Exception], Awaitable[Response]]) -> Callable[..., Any]:
+    """The answer to a request; for a WebSocket the framework leaves the sending to us."""
+
+    async def tell(connection: Request | WebSocket, error: Exception) -> Response | None:
+        response = await answer(connection, error)
+        if not isinstance(connection, WebSocket):
+            return response
+        await deny(connection, response)
+        return None
+
+    return tell
+
+
+async def deny(socket: WebSocket, response: Response) -> None:
+    """Refuse a WebSocket, with a body where the server can send one."""
+    opening = socket.application_state is WebSocketState.CONNECTING
+    if opening and "websocket.http.response" in socket.scope.get("extensions", {}):
+        await socket.send_denial_response(response)
+    else:
+        await socket.close(_POLICY if response.status_code < _SERVER_ERROR else _LATER)
+
+
+async def _no_such_socket(socket: WebSocket) -> None:
+    slug, title, detail = _FRAMEWORK[HTTPStatus.NOT_FOUND]
+    await deny(socket, refusal(ProblemError(problem(slug, HTTPStatus.NOT_FOUND, title, detail))))
+
+
+async def _unfit_socket(_: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, WebSocketRequestValidationError) else []
+    return refusal(ProblemError(_unprocessable(tuple(_field(one) for one in found))))
 
 
 async def _problem(_: Request, error: Exception) -> Response:
@@ -76,7 +115,7 @@ def unexpected() -> Response:
     return refusal(ProblemError(problem("unexpected", 500, "Something went wrong here", "a bug")))
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     """What the framework itself refuses."""
     if isinstance(error, TooLargeError):
         return refusal(error.error)
@@ -84,9 +123,26 @@ async def _http(_: Request, error: Exception) -> Response:
         return unexpected()
     if error.status_code == HTTPStatus.BAD_REQUEST:
         return refusal(problems.malformed("body", "is not JSON in UTF-8"))
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error.headers = {"Allow": ", ".join(_methods(request))}
+        if request.method == "OPTIONS":
+            return Response(None, HTTPStatus.NO_CONTENT, error.headers)
     slug, title, detail = _FRAMEWORK.get(error.status_code, _FRAMEWORK[HTTPStatus.NOT_FOUND])
     refused = problem(slug, error.status_code, title, detail)
     return refusal(ProblemError(refused, error.headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path answers to."""
+    routes = request.app.routes
+    found = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
+    ]
+    return [*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"]
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -1,7 +1,6 @@
 """The bodies that routes take. Strict: a number in quotes is not a number."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -12,9 +11,10 @@ from pydantic import (
     field_validator,
 )
 
-from services.gateway.questions import MAX_QUERY
+from services.gateway import rooms
+from services.gateway.questions import MAX_QUERY, MIN_BUDGET
 
-SessionIdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+SessionIdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
@@ -52,12 +52,8 @@ class NewSession(_Body):
 
     @field_validator("room_url")
     @classmethod
-    def _is_web_address(cls, room_url: str | None) -> str | None:
-        if room_url is not None:
-            parts = urlsplit(room_url)
-            if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError("must be an http or https URL")
-        return room_url
+    def _in_one_spelling(cls, room_url: str | None) -> str | None:
+        return None if room_url is None else rooms.normal(room_url)
 
 
 class NewQuery(_Body):
@@ -69,5 +65,5 @@ class NewQuery(_Body):
         None, ge=0, description="A sequence of the log that the answer must have seen."
     )
     budget_tokens: int | None = Field(
-        None, ge=1, le=1_000_000, description="Size of the context the answer may go by."
+        None, ge=MIN_BUDGET, le=1_000_000, description="Size of the context the answer may go by."
     )

@@ -13,6 +13,8 @@ router = APIRouter()
 _HERE = Path(__file__).parent.parent / "page"
 _FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
+    "/docs": ("docs.html", "text/html; charset=utf-8"),
+    "/docs.js": ("docs.js", "text/javascript; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }

@@ -15,9 +15,13 @@ from services.gateway.http.gateway import ASK, READ, Gateway, IdempotencyKey, Ke
 from services.gateway.http.models import NewQuery
 from services.gateway.http.responses import body, shows
 from services.gateway.problems import ProblemError
-from services.gateway.questions import MAX_QUERY, Conclusion, Question
+from services.gateway.questions import MAX_QUERY, MIN_BUDGET, Conclusion, Question
 
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["questions"])
+
+Wish = Annotated[
+    str, Query(description="Chooses excerpts in a later release; it has no effect yet.")
+]
 
 FAILURES = (404, 429, 502, 504)
 
@@ -93,23 +97,29 @@ async def get_summary(parts: Parts, session_id: SessionId) -> Response:
 async def get_context(
     parts: Parts,
     session_id: SessionId,
-    query: str = "",
-    budget_tokens: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
+    query: Wish = "",
+    budget_tokens: Annotated[int | None, Query(ge=MIN_BUDGET, le=1_000_000)] = None,
     at_seq: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
-    """The exact context an answer would get, now or at a sequence. `ETag` names the state."""
+    """The exact context an answer would get, now or at a sequence. `ETag` names the state.
+
+    `query` will choose excerpts in a later release; in this one it has no effect.
+    """
     _check_length(query)
     last = await _check_seq(parts, session_id, "at_seq", at_seq)
-    served = await contexts.context(
-        parts.runtime,
-        ContextWanted(
-            session_id=session_id,
-            query=query,
-            budget_tokens=budget_tokens,
-            min_seq=last,
-            at_seq=at_seq,
-        ),
+    wanted = ContextWanted(
+        session_id=session_id,
+        query=query,
+        budget_tokens=budget_tokens,
+        min_seq=last,
+        at_seq=at_seq,
     )
+    try:
+        served = await contexts.context(parts.runtime, wanted)
+    except ProblemError:
+        if at_seq is None or await parts.runtime.log.read(session_id, upto=at_seq):
+            raise
+        return body(dto.empty_context(), headers={"ETag": '"0"'})
     return body(dto.context(served.context), headers={"ETag": f'"{served.state_hash}"'})
 
 

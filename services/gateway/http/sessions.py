@@ -10,7 +10,7 @@ from contracts.commands import EndSession
 from contracts.events import SessionRequested
 from services._runtime.keyring import KeyGoneError
 from services._runtime.session_log import UnknownSessionError
-from services.gateway import directory, dto, problems, requesting
+from services.gateway import directory, dto, problems, requesting, rooms
 from services.gateway.http.gateway import (
     MANAGE,
     READ,
@@ -83,7 +83,7 @@ async def list_sessions(
     except directory.BadCursorError as error:
         raise problems.malformed("cursor", str(error)) from None
     known = await parts.listing.whole()
-    page = directory.page(known, status=status, room_url=room, before=before, limit=limit)
+    page = directory.page(known, status=status, room_url=_room(room), before=before, limit=limit)
     views = await asyncio.gather(*(_view(parts, one) for one in page.session_ids))
     items = tuple(view for view in views if view is not None)
     cursor = None if page.before is None else directory.encode_cursor(page.before)
@@ -140,6 +140,13 @@ async def _view(parts: Gateway, session_id: str) -> SessionView | None:
         return await parts.sessions.view(session_id)
     except (UnknownSessionError, KeyGoneError):
         return None
+
+
+def _room(given: str | None) -> str | None:
+    try:
+        return None if given is None else rooms.normal(given)
+    except ValueError as error:
+        raise problems.unfit("room", str(error)) from None
 
 
 def _speed(mode: Literal["replay", "import"], given: str | None) -> float | None:

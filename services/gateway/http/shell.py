@@ -47,7 +47,8 @@ class Shell:
             return
         request_id = _request_id(Headers(scope=scope))
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            answer = _Answer(send, request_id)
+            answer = _Answer(send, scope, request_id)
+            scope = _as_get(scope)
             try:
                 await self._handle(scope, receive, answer)
             finally:
@@ -65,10 +66,11 @@ class Shell:
 
 
 class _Answer:
-    """Sends, with our headers on the first message."""
+    """Sends, with our headers on the first message; to a HEAD nothing but that one."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, scope: Scope, request_id: str) -> None:
         self._send, self._request_id = send, request_id
+        self._method = scope.get("method", "WS")
         self._began, self._status = time.monotonic(), 0
 
     async def send(self, message: Message) -> None:
@@ -80,7 +82,12 @@ class _Answer:
             headers["X-Request-ID"] = self._request_id
         elif message["type"] == "websocket.accept":
             self._status = 101
+        elif self._method == "HEAD":
+            return
         await self._send(message)
+        if self._method == "HEAD":
+            # ended at once: what follows could be a stream without an end
+            await self._send({"type": "http.response.body", "body": b""})
 
     def report(self, scope: Scope) -> None:
         """One line a request: the route, never the address with what was asked in it."""
@@ -88,7 +95,7 @@ class _Answer:
         took = round((time.monotonic() - self._began) * 1000, 1)
         log.info(
             "request.done",
-            method=scope.get("method", "WS"),
+            method=self._method,
             route=route,
             status=self._status,
             ms=took,
@@ -112,6 +119,11 @@ class _Body:
             if self._read > self._limit:
                 raise TooLargeError(self._error)
         return message
+
+
+def _as_get(scope: Scope) -> Scope:
+    """A HEAD is a GET to the routes; the server leaves the body out."""
+    return {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
 
 
 def _limit(scope: Scope, upload_bytes: int) -> tuple[int, ProblemError]:

@@ -12,6 +12,7 @@ import msgspec
 from services.gateway.importing import turns, webvtt_cues
 from services.gateway.importing.model import (
     MAX_TEXT,
+    OversizedRecordingError,
     Recording,
     Target,
     Turn,
@@ -39,7 +40,7 @@ def read_srt(plain: bytes, target: Target) -> Recording:
 
 def _text(plain: bytes) -> str:
     if len(plain) > MAX_CAPTION_BYTES:
-        raise UnreadableRecordingError(f"the captions hold more than {MAX_CAPTION_BYTES} bytes")
+        raise OversizedRecordingError(f"the captions hold more than {MAX_CAPTION_BYTES} bytes")
     return plain.decode()
 
 

@@ -57,6 +57,10 @@ class UnreadableRecordingError(ValueError):
     """The file cannot be read; the message names the place and the cause and quotes no speech."""
 
 
+class OversizedRecordingError(UnreadableRecordingError):
+    """The file may be fine, but it is over a limit."""
+
+
 def check(where: str, speaker: str | None, text: str, start: float, end: float) -> None:
     """Raise UnreadableRecordingError unless this can be a segment of a meeting."""
     if not 0 <= start <= MAX_SECONDS:
@@ -76,4 +80,4 @@ def check_count(segments: int) -> None:
     if segments == 0:
         raise UnreadableRecordingError("nobody says a word in this file")
     if segments > MAX_SEGMENTS:
-        raise UnreadableRecordingError(f"{segments} segments, {MAX_SEGMENTS} are allowed")
+        raise OversizedRecordingError(f"{segments} segments, {MAX_SEGMENTS} are allowed")

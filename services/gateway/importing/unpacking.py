@@ -5,7 +5,7 @@ import io
 import zlib
 from codecs import BOM_UTF8
 
-from services.gateway.importing.model import UnreadableRecordingError
+from services.gateway.importing.model import OversizedRecordingError, UnreadableRecordingError
 
 _GZIP = b"\x1f\x8b"
 
@@ -17,7 +17,7 @@ def unpack(data: bytes, limit: int) -> bytes:
     """
     plain = _inflate(data, limit) if data.startswith(_GZIP) else data
     if len(plain) > limit:
-        raise UnreadableRecordingError(f"the file holds more than {limit} bytes")
+        raise OversizedRecordingError(f"the file holds more than {limit} bytes")
     plain = plain.removeprefix(BOM_UTF8)
     if not plain.strip():
         raise UnreadableRecordingError("the file is empty")

@@ -19,13 +19,31 @@ async function request(path, options = {}) {
 
 function element(name, text, attributes = {}) {
   const made = document.createElement(name);
-  made.textContent = text;
+  made.textContent = plain(text);
   for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
   return made;
 }
 
+// Control characters and direction marks can make a line look like another one.
+function plain(text) {
+  return String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "");
+}
+
 function title(session) {
-  return session.metadata.title ?? session.room_url ?? session.session_id;
+  return session.metadata.title || session.room_url || session.session_id;
+}
+
+function when(session) {
+  return session.requested_at ? new Date(session.requested_at).toLocaleString() : "";
+}
+
+function liveFirst(sessions) {
+  const live = (one) => Number(one.status === "live");
+  return sessions.toSorted((one, other) => live(other) - live(one));
+}
+
+function label(session) {
+  return [title(session), session.status, when(session)].filter(Boolean).join(" - ");
 }
 
 function row(session) {
@@ -33,9 +51,9 @@ function row(session) {
   const heard = `${session.counts.segments} segments, ${session.counts.words} words`;
   const item = element("li", "");
   item.append(
-    element("span", session.status, { class: "status" }),
+    element("span", session.status, { class: `status ${session.status}` }),
     element("strong", title(session)),
-    element("div", heard),
+    element("div", `${heard}, ${when(session)}`, { class: "quiet" }),
   );
   if (!key) {
     item.append(
@@ -51,14 +69,23 @@ function offer(sessions) {
   const select = at("session");
   const chosen = select.value;
   select.replaceChildren(
-    ...sessions.map((one) => element("option", title(one), { value: one.session_id })),
+    ...sessions.map((one) => element("option", label(one), { value: one.session_id })),
   );
   if (sessions.some((one) => one.session_id === chosen)) select.value = chosen;
+  else select.selectedIndex = sessions.length ? 0 : -1;
 }
 
 async function refresh() {
   try {
-    const { items } = await request(`/v1/sessions?limit=${SHOWN}`);
+    const [newest, live] = await Promise.all([
+      request(`/v1/sessions?limit=${SHOWN}`),
+      request(`/v1/sessions?limit=${SHOWN}&status=live`),
+    ]);
+    const ids = new Set(live.items.map((one) => one.session_id));
+    const items = liveFirst([
+      ...live.items,
+      ...newest.items.filter((one) => !ids.has(one.session_id)),
+    ]);
     at("sessions").replaceChildren(...items.map(row));
     at("sessions-state").textContent = items.length ? "" : "There are no sessions yet.";
     if (document.activeElement !== at("session")) offer(items);
@@ -73,13 +100,15 @@ function clock(seconds) {
 }
 
 function show(answer) {
-  at("answer-text").textContent = answer.answer;
+  at("answer-text").textContent = plain(answer.answer);
   at("citations").replaceChildren(
     ...answer.citations.map((one) =>
       element("li", `${clock(one.start)} ${one.speaker ?? "Unknown speaker"}`),
     ),
   );
-  at("answer-about").textContent = `As of event ${answer.as_of_seq}, by ${answer.model}.`;
+  at("answer-about").textContent = plain(
+    `As of event ${answer.as_of_seq}, by ${answer.model}.`,
+  );
   at("answer").hidden = false;
 }
 
