@@ -23,7 +23,7 @@ from earshot.cli.options import Outside
 from earshot.readiness import SERVICES
 from services._runtime import nats_server
 from services._runtime.settings import Settings
-from services.gateway import service as gateway
+from services.gateway import keyfile
 from tests.support import compose
 from tests.support.meetings import turns
 from tests.support.product import Api, free_port
@@ -247,7 +247,7 @@ def test_the_gateway_may_listen_everywhere_in_its_container():
     environment = compose.services(GIVEN)["gateway"]["environment"]
     keyed = Settings(_env_file=None, host="0.0.0.0", api_keys=environment["EARSHOT_API_KEYS"])
     assert environment["EARSHOT_HOST"] == "0.0.0.0"
-    assert gateway.keys(keyed)[0].digest in GIVEN["EARSHOT_API_KEYS"]
+    assert keyfile.keys(keyed)[0].digest in GIVEN["EARSHOT_API_KEYS"]
 
 
 def test_its_nats_takes_as_large_messages_as_the_embedded_one():
