@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv-package run fmt lint type imports test check bench seal lock clean
+.PHONY: help venv-package run fmt lint type imports test check bench rooms seal lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,12 +48,15 @@ imports: $(VENV)/dev.stamp ## who may import whom
 	$(BIN)/lint-imports
 
 test: lint type imports ## lint, types, imports and every test
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 4 --dist worksteal
 
 check: test ## same as test
 
 bench: $(VENV)/run.stamp ## the benchmarks, each beside its baseline
 	$(BIN)/earshot bench
+
+rooms: $(VENV)/dev.stamp ## fifty bots at once in rooms of the fake, and what each one takes
+	ROOMS=50 $(BIN)/pytest --timeout 400 -s tests/e2e/test_daily_many.py
 
 seal: $(VENV)/dev.stamp ## rewrite the sealed schema after a deliberate change
 	$(BIN)/python -m contracts.schema

@@ -13,7 +13,7 @@ from nacl.secret import SecretBox
 from contracts import upcast
 from contracts.commands import JOB_TYPES, Command, Job
 from contracts.events import EVENT_TYPES, Event, Fact
-from contracts.queries import ContextReply
+from contracts.queries import ContextReply, RoomReply, RoomWanted
 
 M = TypeVar("M")
 
@@ -68,6 +68,8 @@ class Codec(Generic[M]):
 events: Codec[Event] = Codec(Event, EVENT_TYPES)
 jobs: Codec[Job] = Codec(Job, JOB_TYPES)
 context_replies: Codec[ContextReply] = Codec(ContextReply, get_args(ContextReply))
+rooms_wanted: Codec[RoomWanted] = Codec(RoomWanted, (RoomWanted,))
+room_replies: Codec[RoomReply] = Codec(RoomReply, get_args(RoomReply))
 
 
 def encode(message: Fact | Command) -> bytes:

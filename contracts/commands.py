@@ -70,5 +70,14 @@ class EndSession(Command, frozen=True, kw_only=True, tag="EndSession"):
     """Close the session's source."""
 
 
-Job: TypeAlias = AnswerQuery | CompactContext | PlayRecording | EndSession
+class HostSession(Command, frozen=True, kw_only=True, tag="HostSession"):
+    """Send an assistant into the session's room and keep one there until the session is over.
+
+    `token` is the meeting token to join with, null to make one or to do without.
+    """
+
+    token: str | None = None
+
+
+Job: TypeAlias = AnswerQuery | CompactContext | PlayRecording | EndSession | HostSession
 JOB_TYPES: tuple[type[Command], ...] = get_args(Job)

@@ -5,12 +5,31 @@ from typing import assert_never
 
 import msgspec
 
-from contracts.commands import AnswerQuery, CompactContext, EndSession, Job, PlayRecording
+from contracts.commands import (
+    AnswerQuery,
+    CompactContext,
+    EndSession,
+    HostSession,
+    Job,
+    PlayRecording,
+)
 from contracts.events import (
+    BotAssigned,
+    BotEjected,
+    BotJoined,
+    BotJoining,
+    BotLeft,
+    BotReplaced,
+    CallFact,
+    CommandDone,
+    CommandFailed,
+    CommandRequested,
     CompactionRequested,
     ContextSummarised,
     Event,
+    FileStored,
     GapClosed,
+    GapFilled,
     GapOpened,
     ParticipantJoined,
     ParticipantLeft,
@@ -18,12 +37,16 @@ from contracts.events import (
     QueryAsked,
     QueryFailed,
     RecordingAttached,
+    RoomEmptied,
     SegmentHeard,
     SessionEnded,
     SessionEnding,
     SessionFailed,
+    SessionJoining,
     SessionRequested,
     SessionStarted,
+    SessionWaiting,
+    TimerElapsed,
 )
 
 
@@ -50,17 +73,37 @@ def of_event(event: Event) -> str:
 
 
 def _meaning(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one row an event type
+    if isinstance(event, CallFact):
+        return f"call:{event.bot_id}:{event.number}"
     match event:
         case SessionRequested():
             return "requested"
         case RecordingAttached(recording_id=recording):
             return f"attached:{recording}"
+        case SessionWaiting():
+            return "waiting"
+        case SessionJoining():
+            return "joining"
         case SessionStarted():
             return "started"
         case SessionEnding():
             return "ending"
         case SessionEnded() | SessionFailed():
             return "over"
+        case RoomEmptied(grace_until=until):
+            return f"emptied:{until.timestamp():.3f}"
+        case TimerElapsed(timer=timer, due=due):
+            return f"timer:{timer}:{due.timestamp():.3f}"
+        case BotAssigned(bot_id=bot):
+            return f"bot-assigned:{bot}"
+        case BotJoining(bot_id=bot):
+            return f"bot-joining:{bot}"
+        case BotJoined(bot_id=bot):
+            return f"bot-joined:{bot}"
+        case BotLeft(bot_id=bot) | BotEjected(bot_id=bot):
+            return f"bot-gone:{bot}"
+        case BotReplaced(bot_id=bot):
+            return f"bot-replaced:{bot}"
         case ParticipantJoined(participant_id=participant):
             return f"joined:{participant}"
         case ParticipantLeft(participant_id=participant):
@@ -69,6 +112,14 @@ def _meaning(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one row an 
             return f"gap-opened:{gap}"
         case GapClosed(gap_id=gap):
             return f"gap-closed:{gap}"
+        case GapFilled(gap_id=gap):
+            return f"gap-filled:{gap}"
+        case FileStored(file_id=file):
+            return f"file:{file}"
+        case CommandRequested(command_id=command):
+            return f"command:{command}"
+        case CommandDone(command_id=command) | CommandFailed(command_id=command):
+            return f"command-concluded:{command}"
         case SegmentHeard(segment_id=segment):
             return f"segment:{segment}"
         case QueryAsked(query_id=query):
@@ -94,6 +145,8 @@ def of_job(job: Job) -> str:
             meaning = f"play:{recording}"
         case EndSession():
             meaning = "end"
+        case HostSession():
+            meaning = "host"
         case _ as unreachable:
             assert_never(unreachable)
     return f"{job.session_id}:{meaning}"

@@ -9,7 +9,16 @@ import msgspec
 
 from contracts.commands import Job
 from contracts.events import Event
-from contracts.queries import AnswerDelta, ContextReply, ContextWanted, Health
+from contracts.queries import (
+    AnswerDelta,
+    AudioChunk,
+    Caption,
+    ContextReply,
+    ContextWanted,
+    Health,
+    RoomReply,
+    RoomWanted,
+)
 from contracts.recording import Header
 
 PATH = Path(__file__).with_name("schema.json")
@@ -23,6 +32,10 @@ def render() -> str:
         "context_wanted": ContextWanted,
         "context_reply": ContextReply,
         "answer_delta": AnswerDelta,
+        "room_wanted": RoomWanted,
+        "room_reply": RoomReply,
+        "caption": Caption,
+        "audio_chunk": AudioChunk,
         "health": Health,
         "recording_header": Header,
     }

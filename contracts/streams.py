@@ -69,7 +69,12 @@ def bucket(name: str, max_age: int = 0) -> Stream:
 
 CTX = "CTX"
 ROOMS = "ROOMS"
+BOTS = "BOTS"
+"""Leases: the bot of each session that has one, renewed while it lives."""
 RECORDINGS = "RECORDINGS"
 """The object store that holds uploaded recordings, sealed."""
+FILES = "FILES"
+"""The object store that holds what is played and shown in rooms, and pictures taken, sealed."""
 
-STREAMS = (MEETINGS, JOBS, KEYS, DEAD, bucket(CTX), bucket(ROOMS))
+OBJECT_STORES = (RECORDINGS, FILES)
+STREAMS = (MEETINGS, JOBS, KEYS, DEAD, bucket(CTX), bucket(ROOMS), bucket(BOTS))

@@ -117,6 +117,25 @@ def captions(session_id: str) -> str:
     return f"cap.{token(session_id)}"
 
 
+def audio(session_id: str) -> str:
+    """Core NATS: captured audio."""
+    return f"aud.{token(session_id)}"
+
+
+ROOM_WANTED = "rooms.open"
+"""Core NATS: where an ingest service makes a Daily room."""
+
+
+def schedule(session_id: str, timer: str) -> str:
+    """A durable timer of a session: a message that the server publishes when it is due."""
+    return f"sched.{token(session_id)}.{token(timer)}"
+
+
+def lease(session_id: str) -> str:
+    """Key of the lease on a session's bot in the BOTS bucket."""
+    return f"bot.{token(session_id)}"
+
+
 def context_of(number: int) -> str:
     """Core NATS: where the owner of a partition answers for its sessions' contexts."""
     return f"ctx.get.{number}"

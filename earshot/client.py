@@ -74,6 +74,17 @@ class Client:
         request = self._http.build_request("POST", "/v1/sessions", json=_given(body))
         return _decode(self._send(request), Created)
 
+    def join(self, room_url: str, minutes: int | None = None, token: str | None = None) -> Created:
+        """A session in a Daily room, or the one that is live there."""
+        body = {
+            "source": "daily",
+            "room_url": room_url,
+            "room_duration_mins": minutes,
+            "token": token,
+        }
+        request = self._http.build_request("POST", "/v1/sessions", json=_given(body))
+        return _decode(self._send(request), Created)
+
     def upload(self, session_id: str, upload: Upload) -> None:
         """Send a recording into a session; it plays once it is stored."""
         self._send(

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import httpx
+import msgspec
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
@@ -29,6 +30,7 @@ FULL_DISK_BYTES = 200 << 20
 PATIENCE_SECONDS = 5.0
 OPENAI_URL = "https://api.openai.com/v1"
 
+_KEY_ERRORS = {"authentication-error", "authorization-header-error"}
 _START = "start it with `earshot up`"
 
 
@@ -42,6 +44,7 @@ async def examine(settings: Settings, url: str) -> list[Finding]:
         *await _event_log(settings),
         await _gateway(url),
         await _openai(settings),
+        await _daily(settings),
     ]
 
 
@@ -178,3 +181,47 @@ def _models_answered(base: str, status: int) -> Finding:
     if status != httpx.codes.OK:
         return warn("openai", f"{masked(base)} answers, but lists no models (HTTP {status})")
     return ok("openai", f"{masked(base)} answers")
+
+
+async def _daily(settings: Settings) -> Finding:
+    if settings.daily_api_key is None:
+        detail = (
+            "no DAILY_API_KEY: rooms cannot be made; public rooms, and private ones with a "
+            "meeting token, can be joined"
+        )
+        return ok("daily", detail)
+    base, key = settings.daily_api_url.rstrip("/"), settings.daily_api_key.get_secret_value()
+    if not (key.isascii() and key.isprintable()):
+        return fail("daily", "only printable ASCII can be a key", "check DAILY_API_KEY")
+    try:
+        async with httpx.AsyncClient(
+            timeout=PATIENCE_SECONDS, trust_env=not is_local(base)
+        ) as http:
+            answer = await http.get(f"{base}/", headers={"authorization": f"Bearer {key}"})
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        advice = "check DAILY_API_URL and the network"
+        return fail("daily", f"{masked(base)} does not answer ({type(error).__name__})", advice)
+    return _domain_answered(base, answer)
+
+
+class _Domain(msgspec.Struct):
+    """What Daily says of a domain, or why not; only what is looked at."""
+
+    domain_name: str = ""
+    error: str = ""
+
+
+def _domain_answered(base: str, answer: httpx.Response) -> Finding:
+    try:
+        said = msgspec.json.decode(answer.content, type=_Domain)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        said = _Domain()
+    refused = answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+    if refused or said.error in _KEY_ERRORS:
+        detail = f"{masked(base)} refuses the key (HTTP {answer.status_code})"
+        return fail("daily", detail, "check DAILY_API_KEY")
+    if answer.status_code != httpx.codes.OK:
+        return warn("daily", f"{masked(base)} answers, but not to this (HTTP {answer.status_code})")
+    if not said.domain_name:
+        return warn("daily", f"{masked(base)} answers, but names no domain", "is it Daily?")
+    return ok("daily", f"the key opens the domain {said.domain_name}")

@@ -24,9 +24,9 @@ from earshot.logfiles import last_lines, trim
 from earshot.restarts import Policy
 from earshot.text import tail
 from services._runtime import keyring
-from services._runtime.app import PARENT
 from services._runtime.connection import UnavailableError, connect_once
 from services._runtime.settings import Settings
+from services._runtime.tether import PARENT
 
 log = structlog.get_logger()
 

@@ -20,6 +20,7 @@ class View(msgspec.Struct, frozen=True):
     source: str | None = None
     room_url: str | None = None
     reason: str | None = None
+    detail: str | None = None
     participants: msgspec.Raw = msgspec.Raw(b"[]")
     requested_at: str | None = None
     started_at: str | None = None

@@ -8,6 +8,7 @@ import typer
 from earshot.cli.asking import ask, summary
 from earshot.cli.benching import bench
 from earshot.cli.checking import doctor
+from earshot.cli.joining import join
 from earshot.cli.playing import import_, replay
 from earshot.cli.reading import record, sessions, transcript
 from earshot.cli.running import provision, serve, up
@@ -44,7 +45,19 @@ def _main(
     del version  # it was answered already
 
 
-for command in (up, serve, provision, sessions, ask, summary, transcript, record, replay, doctor):
+for command in (
+    up,
+    serve,
+    provision,
+    join,
+    sessions,
+    ask,
+    summary,
+    transcript,
+    record,
+    replay,
+    doctor,
+):
     app.command()(command)
 app.command("import")(import_)
 app.command(

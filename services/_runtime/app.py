@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,16 +13,11 @@ import structlog
 from fast_depends.msgspec import MsgSpecSerializer
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.nats import NatsBroker
-from nats.aio.client import Client
-from nats.js import JetStreamContext
 
 from contracts import codec, queries, subjects
-from services._runtime import http_server, keyring, logs, provision, tether
-from services._runtime.connection import CLOSE_SECONDS, NO_LIMIT, connect, drop
-from services._runtime.keyring import Keyring
-from services._runtime.projection import Reader
-from services._runtime.publishing import Publisher
-from services._runtime.session_log import SessionLog
+from services._runtime import http_server, logs, tether
+from services._runtime.connection import NO_LIMIT, drop
+from services._runtime.links import Links, linked
 from services._runtime.settings import Settings
 
 log = structlog.get_logger()
@@ -30,22 +25,12 @@ log = structlog.get_logger()
 DRAIN_SECONDS = 8.0
 """How long a stopping service may finish what it began."""
 
-PARENT = "EARSHOT_PARENT"
-"""Environment: the process this one ends with."""
 
-
-@dataclass
-class Runtime:
+@dataclass(frozen=True)
+class Runtime(Links):
     """What a service is handed. `checks` name what must hold for it to be ready."""
 
     service: str
-    settings: Settings
-    nc: Client
-    js: JetStreamContext
-    keyring: Keyring
-    publisher: Publisher
-    reader: Reader
-    log: SessionLog
     broker: NatsBroker
     checks: dict[str, Callable[[], bool]] = field(default_factory=dict)
 
@@ -66,7 +51,7 @@ Serve: TypeAlias = Callable[[Runtime], Coroutine[None, None, None]]
 
 def run(service: str, settings: Settings, serve: Serve) -> None:
     """Run a service until SIGTERM or SIGINT; raises what ended it otherwise."""
-    if parent := os.environ.get(PARENT):
+    if parent := os.environ.get(tether.PARENT):
         tether.bind(int(parent))
     logs.configure(settings.log, service, settings.instance)
     with asyncio.Runner() as runner:
@@ -101,43 +86,33 @@ async def opened(service: str, settings: Settings, stop: asyncio.Event) -> Async
     async def on_closed() -> None:
         stop.set()  # a closed client leaves its consumers silent: end, and be started anew
 
-    nc = await connect(settings.nats, f"{service}-{settings.instance}", on_closed)
-    broker = NatsBroker(
-        settings.nats,
-        logger=None,
-        max_reconnect_attempts=NO_LIMIT,
-        ping_interval=5,
-        graceful_timeout=DRAIN_SECONDS,
-        serializer=MsgSpecSerializer(),
-    )
-    try:
-        js = nc.jetstream(timeout=5)
-        await provision.check(js)
-        keys = Keyring(js, keyring.master_key(settings))
-        await keys.check()
-        reader = Reader(nc, js, keys)
-        yield Runtime(
-            service=service,
-            settings=settings,
-            nc=nc,
-            js=js,
-            keyring=keys,
-            publisher=Publisher(js, keys),
-            reader=reader,
-            log=SessionLog(js, reader),
-            broker=broker,
-            checks={"nats": lambda: nc.is_connected},
+    async with linked(service, settings, on_closed) as links:
+        broker = NatsBroker(
+            settings.nats,
+            logger=None,
+            max_reconnect_attempts=NO_LIMIT,
+            ping_interval=5,
+            graceful_timeout=DRAIN_SECONDS,
+            serializer=MsgSpecSerializer(),
         )
-    finally:
         try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await broker.stop()
-        except* (nats.errors.Error, OSError) as away:  # a server that is away takes nothing more
-            log.info("service.undrained", errors=len(away.exceptions))
-            await drop(await broker.connect())  # the broker's stop ends where it first fails
-        with suppress(nats.errors.Error, OSError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await nc.close()
+            yield Runtime(
+                **vars(links),
+                service=service,
+                broker=broker,
+                checks={"nats": lambda: links.nc.is_connected},
+            )
+        finally:
+            await _stop(broker)
+
+
+async def _stop(broker: NatsBroker) -> None:
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await broker.stop()
+    except* (nats.errors.Error, OSError) as away:  # a server that is away takes nothing more
+        log.info("service.undrained", errors=len(away.exceptions))
+        await drop(await broker.connect())  # the broker's stop ends where it first fails
 
 
 async def _answer(runtime: Runtime) -> None:

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import nats.errors
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from services._runtime.heeding import heeding
 
 log = structlog.get_logger()
 
@@ -16,6 +20,21 @@ CLOSE_SECONDS = 1.0
 
 class UnavailableError(Exception):
     """NATS is away: nothing was changed, and trying again later helps."""
+
+
+class HeedingClient(Client):
+    """A client whose requests end when they are cancelled."""
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,  # noqa: ASYNC109 - the client's own
+        old_style: bool = False,  # noqa: FBT001, FBT002 - the client's own
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """As the client's own."""
+        return await heeding(super().request(subject, payload, timeout, old_style, headers))
 
 
 async def connect(url: str, name: str, on_closed: Callable[[], Awaitable[None]]) -> Client:
@@ -41,7 +60,7 @@ async def connect(url: str, name: str, on_closed: Callable[[], Awaitable[None]])
         told = ""
         log.info("nats.reconnected")
 
-    nc = Client()
+    nc = HeedingClient()
     await nc.connect(
         url,
         name=name,
@@ -68,7 +87,7 @@ async def connect_once(url: str, name: str) -> Client:
     async def quiet(_: Exception) -> None:
         """The caller sees the connection break; the library's report says no more."""
 
-    nc = Client()
+    nc = HeedingClient()
     try:
         await nc.connect(
             url,

@@ -20,6 +20,13 @@ PAUSE_SECONDS = 0.2
 KEY = "Nats-Msg-Id"
 """The header that holds a message's idempotency key."""
 
+KEPT_KEY = "Earshot-Key"
+"""The same for what the server publishes when it is due: it leaves the other header out."""
+
+EXPECT = "Nats-Expected-Last-Subject-Sequence"
+EXPECT_IN = "Nats-Expected-Last-Subject-Sequence-Subject"
+"""The headers that make the server compare before it stores."""
+
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 """The server's error codes for an expected sequence that is not the last one."""
 
@@ -52,6 +59,12 @@ def too_large(data: bytes, headers: Mapping[str, str], nc: Client) -> bool:
     """Whether the server would cut the connection over a message; the client counts no headers."""
     overhead = 32 + sum(len(name) + len(value) + 4 for name, value in headers.items())
     return len(data) + overhead > nc.max_payload
+
+
+def key_of(headers: Mapping[str, str] | None) -> str:
+    """A stored message's idempotency key, "" where it has none."""
+    found = headers or {}
+    return found.get(KEY) or found.get(KEPT_KEY, "")
 
 
 async def last_message(js: JetStreamContext, stream: str, subject: str) -> RawStreamMsg | None:
@@ -110,7 +123,7 @@ def _headers(
     if key is not None:
         headers[KEY] = key
     if expect is not None:
-        headers["Nats-Expected-Last-Subject-Sequence"] = str(expect)
+        headers[EXPECT] = str(expect)
     if expect_in is not None:
-        headers["Nats-Expected-Last-Subject-Sequence-Subject"] = expect_in
+        headers[EXPECT_IN] = expect_in
     return headers

@@ -5,6 +5,7 @@ in `pump`.
 """
 
 import asyncio
+import math
 import time
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from contracts import codec, ids, subjects
 from contracts.events import Event
 from services._runtime.connection import connect_once, drop
+from services._runtime.fence import Fence
 from services._runtime.keyring import Keyring
 from services._runtime.projection import AWAY, PAUSE_SECONDS
 from services._runtime.publishing import event_headers
@@ -29,7 +31,17 @@ DISK_PAUSE_SECONDS = 2.0
 class Outbox:
     """Spools events and pumps them into the log. `run` must be running for anything to arrive."""
 
-    def __init__(self, spool: Spool, keyring: Keyring, url: str, max_bytes: int) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        keyring: Keyring,
+        url: str,
+        max_bytes: int,
+        *,
+        fence: Fence | None = None,
+        until: float = math.inf,
+    ) -> None:
+        self._fence, self._until = fence, until
         self._spool, self._keyring, self._url, self._max = spool, keyring, url, max_bytes
         self._moved, self._wake = asyncio.Condition(), asyncio.Event()
         self._unsynced = self._warned = self._connected = False
@@ -58,7 +70,10 @@ class Outbox:
             await self._moved.wait_for(lambda: self._spool.cursor.acked >= end)
 
     async def run(self) -> None:
-        """Pump until cancelled."""
+        """Pump until cancelled; raises FencedError when somebody took the writer's place.
+
+        What a fenced writer had spooled by then is delivered by who inherits its spool.
+        """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._sync())
             while True:
@@ -97,6 +112,8 @@ class Outbox:
         nc = await connect_once(self._url, "outbox")
         self._connected = True
         try:
-            await Pump(nc, self._spool, self._wake, self._moved).run()
+            await Pump(
+                nc, self._spool, self._wake, self._moved, fence=self._fence, until=self._until
+            ).run()
         finally:
             await drop(nc)

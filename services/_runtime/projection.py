@@ -19,7 +19,7 @@ from nats.js.errors import NotFoundError
 from contracts import codec, streams, subjects
 from contracts.events import Event, Numbered
 from services._runtime.connection import UnavailableError
-from services._runtime.jetstream import KEY
+from services._runtime.jetstream import key_of
 from services._runtime.keyring import KeyGoneError, Keyring
 from services._runtime.pull import BrokenOffError, Pull, numbers
 
@@ -92,6 +92,13 @@ class Reader:
                 if batch.at_tip:
                     return
 
+    async def open(self, message: Msg) -> Event | None:
+        """The event of a delivered message; None for what no fold can read.
+
+        Raises UnavailableError.
+        """
+        return await self._event(numbers(message.reply).stream_seq, message)
+
     async def _still_holds(self, seq: int, key: str) -> None:
         """Raise RolledBackError when the message at `seq` is another one, or not written yet."""
         name = streams.MEETINGS.name
@@ -101,7 +108,7 @@ class Reader:
                 found = await self._js.get_msg(name, seq)
             except NotFoundError:
                 return  # erased
-            lost = (found.headers or {}).get(KEY) != key
+            lost = key_of(found.headers) != key
         if lost:
             raise RolledBackError(f"the log no longer holds the event at {seq}")
 
@@ -126,7 +133,7 @@ class Reader:
             if (event := await self._event(seq, message)) is not None:
                 events.append((seq, event))
         last = numbers(messages[-1].reply)
-        key = (messages[-1].headers or {}).get(KEY, "")
+        key = key_of(messages[-1].headers)
         return Batch(tuple(events), last.stream_seq, last.pending == 0, key)
 
     async def _event(self, seq: int, message: Msg) -> Event | None:

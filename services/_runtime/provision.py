@@ -39,12 +39,11 @@ async def provision(js: JetStreamContext) -> None:
     """Create what is missing and bring what differs in line; existing events stay as they are."""
     for stream in streams.STREAMS:
         await _settle(js, _config(stream))
-    try:
-        await js.object_store(streams.RECORDINGS)
-    except (BucketNotFoundError, NotFoundError):
-        await js.create_object_store(
-            streams.RECORDINGS, ObjectStoreConfig(storage=StorageType.FILE)
-        )
+    for store in streams.OBJECT_STORES:
+        try:
+            await js.object_store(store)
+        except (BucketNotFoundError, NotFoundError):
+            await js.create_object_store(store, ObjectStoreConfig(storage=StorageType.FILE))
 
 
 async def check(js: JetStreamContext) -> None:

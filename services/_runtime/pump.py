@@ -6,6 +6,7 @@ written to disk is sent again.
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from itertools import islice
@@ -19,7 +20,8 @@ from nats.aio.msg import Msg
 
 from contracts import streams
 from services._runtime.connection import UnavailableError
-from services._runtime.jetstream import KEY, too_large
+from services._runtime.fence import Fence, FencedError
+from services._runtime.jetstream import KEY, WRONG_LAST_SEQUENCE, too_large
 from services._runtime.pull import Pull
 from services._runtime.spool import Cursor, Entry, Position, Spool
 
@@ -66,12 +68,25 @@ _ack = msgspec.json.Decoder(_PubAck)
 
 
 class Pump:
-    """One connection's worth of publishing; broken off by any trouble and begun anew."""
+    """One connection's worth of publishing; broken off by any trouble and begun anew.
+
+    Behind a fence one message at a time is on its way: a cluster compares one and refuses others.
+    What was put after `until`, in seconds since the epoch, is skipped.
+    """
 
     def __init__(
-        self, nc: Client, spool: Spool, wake: asyncio.Event, moved: asyncio.Condition
+        self,
+        nc: Client,
+        spool: Spool,
+        wake: asyncio.Event,
+        moved: asyncio.Condition,
+        *,
+        fence: Fence | None = None,
+        until: float = math.inf,
     ) -> None:
+        self._until = until
         self._nc, self._spool, self._wake, self._moved = nc, spool, wake, moved
+        self._fence, self._window = ({}, WINDOW) if fence is None else (fence.headers(), 1)
         self._server = str(nc._server_info["server_id"])  # noqa: SLF001 - nats-py has no public way
         cursor = spool.cursor
         # Another server may have lost what was acknowledged but not settled: that goes again.
@@ -87,7 +102,7 @@ class Pump:
         self._known: set[str] = set()
 
     async def run(self) -> None:
-        """Publish from the cursor on until the connection breaks."""
+        """Publish from the cursor on until the connection breaks; raises FencedError."""
         self._inbox = self._nc.new_inbox()
         await self._nc.subscribe(f"{self._inbox}.*", cb=self._on_reply)
         at = self._acked_to
@@ -107,21 +122,21 @@ class Pump:
     async def _send(self, at: Position) -> Position:
         if self._doubt and at >= self._checked:
             await self._look_up(at)
-        for behind, entry in islice(self._spool.entries(at), WINDOW - len(self._sent)):
+        for behind, entry in islice(self._spool.entries(at), self._window - len(self._sent)):
             if self._flying >= WINDOW_BYTES or (self._doubt and behind > self._checked):
                 break
             self._number += 1
             self._sent.append(_Sent(self._number, at, behind, len(entry.data)))
             self._flying += len(entry.data)
             at = behind
-            if entry.key in self._known:
+            if entry.key in self._known or entry.put_at > self._until:
                 self._acked.add(self._number)
             else:
                 await self._publish(entry)
         return at
 
     async def _publish(self, entry: Entry) -> None:
-        number, headers = self._number, {KEY: entry.key, **entry.headers}
+        number, headers = self._number, {KEY: entry.key, **entry.headers, **self._fence}
         if too_large(entry.data, headers, self._nc):
             self._refuse(number, "larger than max_payload")
             return
@@ -148,6 +163,8 @@ class Pump:
             number = int(message.subject.rsplit(".", 1)[1])
             if error is None:
                 self._acked.add(number)
+            elif self._fence and error.err_code in WRONG_LAST_SEQUENCE:
+                raise FencedError
             elif error.code == _PERMANENT and error.err_code not in _PASSING:
                 self._refuse(number, str(error.err_code))
             else:

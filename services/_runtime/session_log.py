@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 
 from nats.js import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
 from contracts import streams, subjects
 from contracts.events import Numbered
-from services._runtime.jetstream import KEY, last_message
+from services._runtime.jetstream import key_of, last_message
 from services._runtime.projection import Batch, Reader
+from services._runtime.publishing import TIME
 
 
 class UnknownSessionError(LookupError):
@@ -38,6 +40,12 @@ class SessionLog:
         found = await last_message(self._js, streams.MEETINGS.name, subjects_wanted)
         return 0 if found is None else int(found.seq or 0)
 
+    async def last_time_of(self, subjects_wanted: str) -> datetime | None:
+        """When the last event under a subject happened; raises UnavailableError."""
+        found = await last_message(self._js, streams.MEETINGS.name, subjects_wanted)
+        stated = None if found is None else (found.headers or {}).get(TIME)
+        return None if stated is None else datetime.fromisoformat(stated)
+
     async def has(self, subject: str) -> bool:
         """Whether any event is stored under a subject; raises UnavailableError."""
         return await last_message(self._js, streams.MEETINGS.name, subject) is not None
@@ -52,7 +60,7 @@ class SessionLog:
             found = await self._js.get_msg(streams.MEETINGS.name, seq)
         except (NotFoundError, BadRequestError):
             return False
-        return (found.headers or {}).get(KEY) == key
+        return key_of(found.headers) == key
 
     async def read(
         self, session_id: str, after: int = 0, upto: int | None = None

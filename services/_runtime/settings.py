@@ -10,7 +10,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATA_DIR = Path(".earshot")
 
+MAX_PORT = 65535
+
 _LOGIN = re.compile(r"://[^/@]*@")
+_ADDRESS = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[::1\])(?::(?P<port>[0-9]{1,5}))?(?:/[A-Za-z0-9._~/-]*)?"
+)
 
 
 class SettingsError(ValueError):
@@ -34,10 +39,29 @@ class Settings(BaseSettings):
     log: Literal["json", "console"] = Field("json", alias="EARSHOT_LOG")
 
     daily_api_key: SecretStr | None = Field(None, alias="DAILY_API_KEY")
+    ask: Literal["owners", "everybody"] = Field("owners", alias="EARSHOT_ASK")
+    daily_api_url: str = Field("https://api.daily.co/v1", alias="DAILY_API_URL")
+    no_show_seconds: float = Field(300, alias="EARSHOT_NO_SHOW_SECONDS", ge=0, le=24 * 60 * 60)
+    grace_seconds: float = Field(60, alias="EARSHOT_GRACE_SECONDS", ge=0, le=24 * 60 * 60)
+    assistant_name: str = Field(
+        "Earshot", alias="EARSHOT_ASSISTANT_NAME", min_length=1, max_length=64
+    )
+    consent_notice: str = Field(
+        "An assistant is in this call and writes down what is said.",
+        alias="EARSHOT_CONSENT_NOTICE",
+        max_length=1000,
+    )
+    transcription_model: str = Field(
+        "nova-2-general", alias="EARSHOT_TRANSCRIPTION_MODEL", pattern=r"^[A-Za-z0-9._:-]{1,100}$"
+    )
+    bots_per_process: int = Field(64, alias="EARSHOT_BOTS", ge=0, le=10_000)
+    bot_hours: float = Field(4, alias="EARSHOT_BOT_HOURS", gt=0, le=7 * 24)
+    bot_megabytes: int = Field(400, alias="EARSHOT_BOT_MEGABYTES", ge=1, le=1 << 20)
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", alias="OPENAI_MODEL_NAME")
 
+    room_minutes: int = Field(15, alias="EARSHOT_ROOM_MINUTES", ge=1, le=24 * 60)
     summary_seconds: float = Field(30, alias="EARSHOT_SUMMARY_SECONDS", ge=0, le=3600)
     answer_seconds: float = Field(60, alias="EARSHOT_ANSWER_SECONDS", ge=1, le=600)
     context_tokens: int = Field(8000, alias="EARSHOT_CONTEXT_TOKENS", ge=200, le=1_000_000)
@@ -60,6 +84,27 @@ class Settings(BaseSettings):
         if low >= high:
             raise ValueError("must be below EARSHOT_COMPACT_ABOVE_TOKENS")
         return low
+
+    @field_validator("daily_api_url")
+    @classmethod
+    def _an_address(cls, url: str) -> str:
+        found = _ADDRESS.fullmatch(url)
+        if found is None or not 0 < int(found["port"] or 80) <= MAX_PORT:
+            raise ValueError("must be an http or https URL without a login and a query")
+        return url
+
+    @field_validator("assistant_name")
+    @classmethod
+    def _a_name(cls, name: str) -> str:
+        if not name.isprintable() or not name.strip():
+            raise ValueError("must hold printable characters only, and some besides spaces")
+        return name.strip()
+
+    @field_validator("consent_notice")
+    @classmethod
+    def _none_is_empty(cls, notice: str) -> str:
+        """An empty variable means an unset one, so that "none" has to be said."""
+        return "" if notice.strip().lower() == "none" else notice
 
     @property
     def nats(self) -> str:

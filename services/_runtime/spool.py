@@ -6,6 +6,7 @@ disk does to them costs the damaged entries alone, and is reported. Knows nothin
 
 import fcntl
 import os
+import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,16 @@ class Spool:
         """Write everything to disk and let the directory go."""
         self.save()
         self.sync()
+        if self._writer is not None:
+            os.close(self._writer)
+        self._lock.close()
+
+    def remove(self) -> None:
+        """Delete the directory and all in it, and let it go."""
+        try:
+            shutil.rmtree(self._directory)
+        except OSError as error:  # who else opened it meanwhile finds what is left
+            log.info("spool.not_removed", error=type(error).__name__)
         if self._writer is not None:
             os.close(self._writer)
         self._lock.close()

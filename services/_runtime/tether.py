@@ -12,6 +12,9 @@ import sys
 import threading
 import time
 
+PARENT = "EARSHOT_PARENT"
+"""Environment: the process a service ends with."""
+
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.5
 _LINUX = sys.platform.startswith("linux")

@@ -5,17 +5,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Generic, TypeAlias, TypeVar
 
-import nats.errors
 import structlog
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig
 
 from contracts import codec, streams, subjects
 from contracts.commands import Command
 from services._runtime.jetstream import RefusedError, publish
 from services._runtime.keyring import KeyGoneError, Keyring
-from services._runtime.projection import AWAY, PAUSE_SECONDS
+from services._runtime.projection import AWAY
+from services._runtime.taking import BACK_SECONDS, Taking
 
 log = structlog.get_logger()
 
@@ -26,8 +25,6 @@ Handler: TypeAlias = Callable[[J], Awaitable[None]]
 
 ACK_WAIT_SECONDS = 10.0
 """A worker that has not been heard of for so long is taken for dead, and its work is given on."""
-HEARTBEAT_SECONDS = 3.0
-FETCH_SECONDS = 0.5
 MAX_DELIVERIES = 5
 """How often a command is given out before an error ends it, whatever it was given out for."""
 TRANSIENT_DELIVERIES = 500
@@ -48,7 +45,7 @@ class Worker(Generic[J]):
     """Handles the commands of one type, at most `concurrency` at a time.
 
     `given_up` is called before a command that failed too often is put aside, so that whoever waits
-    for it learns.
+    for it learns. `patience` is for how many seconds a worker may not be heard of.
     """
 
     def __init__(
@@ -60,67 +57,24 @@ class Worker(Generic[J]):
         *,
         concurrency: int = 4,
         given_up: Callable[[J], Awaitable[None]] | None = None,
+        patience: float | None = None,
     ) -> None:
+        self._patience = ACK_WAIT_SECONDS if patience is None else patience
         self._js, self._keyring, self._type = js, keyring, command_type
         self._handler, self._given_up = handler, given_up
-        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
 
     async def run(self) -> None:
         """Work until cancelled; a cancelled command is given back."""
-        async with asyncio.TaskGroup() as running:
-            while True:
-                try:
-                    await self._take_on(running)
-                except AWAY as error:
-                    log.info("worker.reopens", error=type(error).__name__, job=self._type.__name__)
-                    await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _take_on(self, running: asyncio.TaskGroup) -> None:
-        subscription = await self._subscribe()
-        try:
-            while True:
-                message = await self._next(subscription)
-                if message is not None:
-                    running.create_task(self._release_after(message))
-        finally:
-            with suppress(*AWAY):
-                await subscription.unsubscribe()
-
-    async def _next(self, subscription: JetStreamContext.PullSubscription) -> Msg | None:
-        """A message that a slot was taken for, or None."""
-        await self._slots.acquire()
-        try:
-            (message,) = await subscription.fetch(1, timeout=FETCH_SECONDS)
-        except TimeoutError:
-            self._slots.release()
-            return None
-        except BaseException:
-            self._slots.release()
-            raise
-        return message
-
-    @property
-    def _durable(self) -> str:
-        return f"work-{self._type.__struct_config__.tag}"
-
-    async def _subscribe(self) -> JetStreamContext.PullSubscription:
-        config = ConsumerConfig(
-            durable_name=self._durable,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT_SECONDS,
-            max_deliver=-1,  # giving up is ours: the server would keep the command and say nothing
-            max_ack_pending=1000,
-            filter_subject=subjects.jobs_of_type(self._type),
-        )
-        await self._js.add_consumer(streams.JOBS.name, config, timeout=2)
-        return await self._js.pull_subscribe_bind(self._durable, streams.JOBS.name)
-
-    async def _release_after(self, message: Msg) -> None:
-        try:
-            async with _Heartbeat(message):
-                await self._settle(message)
-        finally:
-            self._slots.release()
+        await Taking(
+            self._js,
+            streams.JOBS.name,
+            f"work-{self._type.__struct_config__.tag}",
+            [subjects.jobs_of_type(self._type)],
+            settle=self._settle,
+            concurrency=self._concurrency,
+            patience=self._patience,
+        ).run()
 
     async def _settle(self, message: Msg) -> None:
         """Ack, nak or put aside; what goes wrong is this command's trouble, not the queue's."""
@@ -130,8 +84,7 @@ class Worker(Generic[J]):
                 await self._do(job, message)
         except asyncio.CancelledError:
             with suppress(*AWAY):
-                # Given back at once, it would come to our own fetch, which the server still holds.
-                await message.nak(delay=2 * FETCH_SECONDS)
+                await message.nak(delay=BACK_SECONDS)
             raise
         except AWAY as error:
             # The server was not told; it gives the command out again, and commands are idempotent.
@@ -203,23 +156,3 @@ class Worker(Generic[J]):
         except RefusedError as error:
             log.error("job.dropped", job=self._type.__name__, reason=reason, cause=str(error))  # noqa: TRY400 - the trace says nothing
         await message.term()
-
-
-class _Heartbeat:
-    """Tells the server that the work goes on."""
-
-    def __init__(self, message: Msg) -> None:
-        self._message = message
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._beat())
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            with suppress(nats.errors.Error, OSError):
-                # Away; the command is finished all the same, and is idempotent.
-                await self._message.in_progress()

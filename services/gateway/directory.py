@@ -19,14 +19,18 @@ from contracts.events import (
     SessionEnded,
     SessionEnding,
     SessionFailed,
+    SessionJoining,
     SessionRequested,
     SessionStarted,
+    SessionWaiting,
 )
 from services.gateway import session_view
 from services.gateway.session_view import SessionView
 
 LIFECYCLE: tuple[type[Fact], ...] = (
     SessionRequested,
+    SessionWaiting,
+    SessionJoining,
     SessionStarted,
     SessionEnding,
     SessionEnded,

@@ -1,6 +1,6 @@
 """The bodies that routes answer with, made from facts and folds. Knows no web framework."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -55,6 +55,29 @@ class PendingQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     query_id: str
     status: Literal["pending"] = "pending"
+
+
+class CommandOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """A command that was done; `result` is what Daily said, null where it says nothing."""
+
+    command_id: str
+    status: Literal["done"] = "done"
+    result: Any = None
+
+
+class PendingCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """A command of which nothing came yet."""
+
+    command_id: str
+    status: Literal["pending"] = "pending"
+
+
+class FileAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The file is stored; `size` in bytes."""
+
+    file_id: str
+    media_type: str
+    size: int
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,9 +2,11 @@
 
 Every message has a `type`. `caption` with `final: true` is a segment of the transcript; one with
 `final: false` is a guess that a later caption of the same speaker replaces, and has no `seq`.
-`participant`, `gap` and `state` tell what changed; `answer` is the body of an answered question.
+`participant`, `gap` and `state` tell what changed, `bot`, `command` and `transcription` what goes
+on in the call; `answer` is the body of an answered question.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -12,19 +14,23 @@ import msgspec
 from contracts.events import (
     Event,
     GapClosed,
+    GapFilled,
     GapOpened,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantUpdated,
     QueryAnswered,
     SegmentHeard,
     SessionEnded,
     SessionEnding,
     SessionFailed,
+    SessionJoining,
     SessionRequested,
     SessionStarted,
+    SessionWaiting,
     Word,
 )
-from services.gateway import dto
+from services.gateway import dto, live_call
 from services.gateway.session_view import Status
 
 
@@ -44,22 +50,31 @@ class Caption(msgspec.Struct, frozen=True, kw_only=True, tag="caption"):
 
 
 class Participant(msgspec.Struct, frozen=True, kw_only=True, tag="participant"):
-    """Somebody came or went; `name` is null when unknown, and when they go."""
+    """Somebody came, changed or went; `name` is null when unknown, and when they go.
+
+    `reason` is the room's word for why they went.
+    """
 
     seq: int
-    action: Literal["joined", "left"]
+    action: Literal["joined", "updated", "left"]
     participant_id: str
     name: str | None = None
+    owner: bool | msgspec.UnsetType = msgspec.UNSET
+    reason: str | None = None
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True, tag="gap"):
-    """Hearing stopped at `start` (then `cause` says why), or resumed at `end`; in seconds."""
+    """Hearing stopped at `start` (then `cause` says why), or resumed at `end`; in seconds.
+
+    `filled` counts the segments that another source gave for it.
+    """
 
     seq: int
     gap_id: str
     cause: str | None = None
     start: float | None = None
     end: float | None = None
+    filled: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
@@ -70,6 +85,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True, tag="state"):
     reason: str | None = None
 
 
+_OPENING: Mapping[type[Event], Status] = {
+    SessionRequested: "requested",
+    SessionWaiting: "waiting",
+    SessionJoining: "joining",
+    SessionStarted: "live",
+}
+
 _encode = msgspec.json.Encoder().encode
 _interim = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -79,14 +101,16 @@ def render(seq: int, event: Event) -> str | None:
     match event:
         case SegmentHeard():
             return _text(_caption(seq, event))
-        case ParticipantJoined() | ParticipantLeft() | GapOpened() | GapClosed():
-            return _text(_change(seq, event))
+        case ParticipantJoined() | ParticipantUpdated() | ParticipantLeft():
+            return _text(_participant(seq, event))
+        case GapOpened() | GapClosed() | GapFilled():
+            return _text(_gap(seq, event))
         case QueryAnswered():
             answer = _encode(dto.answer(event, cached=False))
             return (b'{"type":"answer","seq":%d,' % seq + answer[1:]).decode()
         case _:
-            state = _state(seq, event)
-            return None if state is None else _text(state)
+            message = _state(seq, event) or live_call.message(seq, event)
+            return None if message is None else _text(message)
 
 
 def render_interim(caption: bytes) -> str | None:
@@ -117,14 +141,24 @@ def _caption(seq: int, heard: SegmentHeard) -> Caption:
     )
 
 
-def _change(
-    seq: int, event: ParticipantJoined | ParticipantLeft | GapOpened | GapClosed
-) -> Participant | Gap:
+def _participant(
+    seq: int, event: ParticipantJoined | ParticipantUpdated | ParticipantLeft
+) -> Participant:
     match event:
-        case ParticipantJoined(participant_id=who, name=name):
-            return Participant(seq=seq, action="joined", participant_id=who, name=name)
-        case ParticipantLeft(participant_id=who):
-            return Participant(seq=seq, action="left", participant_id=who)
+        case ParticipantLeft(participant_id=who, reason=reason):
+            return Participant(seq=seq, action="left", participant_id=who, reason=reason)
+        case ParticipantJoined(participant_id=who, name=name, owner=owner):
+            return Participant(seq=seq, action="joined", participant_id=who, name=name, owner=owner)
+        case ParticipantUpdated(participant_id=who, name=name, owner=owner):
+            return Participant(
+                seq=seq, action="updated", participant_id=who, name=name, owner=owner
+            )
+
+
+def _gap(seq: int, event: GapOpened | GapClosed | GapFilled) -> Gap:
+    match event:
+        case GapFilled(gap_id=gap, segments=filled):
+            return Gap(seq=seq, gap_id=gap, filled=filled)
         case GapOpened(gap_id=gap, cause=cause, start=start):
             return Gap(seq=seq, gap_id=gap, cause=cause, start=start)
         case GapClosed(gap_id=gap, end=end):
@@ -132,11 +166,9 @@ def _change(
 
 
 def _state(seq: int, event: Event) -> State | None:
+    if (status := _OPENING.get(type(event))) is not None:
+        return State(seq=seq, status=status)
     match event:
-        case SessionRequested():
-            return State(seq=seq, status="requested")
-        case SessionStarted():
-            return State(seq=seq, status="live")
         case SessionEnding(reason=reason):
             return State(seq=seq, status="ending", reason=reason)
         case SessionEnded(reason=end):

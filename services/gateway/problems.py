@@ -17,7 +17,7 @@ class FieldError(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a problem; `query_id` and `reason` are there where a question failed."""
+    """The body of a problem; where a question or a command failed, its id and `reason` too."""
 
     type: str
     title: str
@@ -25,6 +25,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     errors: tuple[FieldError, ...] | msgspec.UnsetType = msgspec.UNSET
     query_id: str | msgspec.UnsetType = msgspec.UNSET
+    command_id: str | msgspec.UnsetType = msgspec.UNSET
     reason: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -70,6 +71,11 @@ def malformed(field: str, cause: str) -> ProblemError:
 def too_large(field: str, cause: str) -> ProblemError:
     """413: the field is longer than its limit."""
     return at_field("too-large", 413, "The request is too large", field, cause)
+
+
+def wrong_media_type(cause: str) -> ProblemError:
+    """415: the body is of a kind this route does not read."""
+    return at_field("media-type", 415, "Not a media type this reads", "Content-Type", cause)
 
 
 def conflict(field: str, cause: str) -> ProblemError:

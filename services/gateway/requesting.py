@@ -3,19 +3,22 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from msgspec.structs import replace
 
 from contracts import ids, streams, subjects
 from contracts.events import SessionRequested
+from contracts.queries import RoomWanted
 from services._runtime.app import Runtime
 from services._runtime.jetstream import ConflictError
 from services._runtime.keyring import KeyGoneError
 from services._runtime.kv import Bucket
 from services._runtime.session_log import UnknownSessionError
-from services.gateway import problems, session_view
+from services.gateway import problems, room_opening, session_view
 from services.gateway.reading import Sessions
 from services.gateway.session_view import SessionView
 
@@ -23,11 +26,13 @@ Stored: TypeAlias = tuple[int, SessionRequested]
 
 OVER = frozenset({"ended", "failed"})
 ROOM_TRIES = 20
+PAUSE_SECONDS = 0.02
 APPEAR_SECONDS = 1.0
 """How long whoever won a room may take to append; after that another asker does it for them."""
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _LENGTH = 20
+_WHENEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -58,26 +63,39 @@ class Requesting:
     async def request(self, wanted: SessionRequested, *, repeatable: bool) -> Requested:
         """The wanted session, the room's live one, or the one a repeated request made before.
 
-        `repeatable` says that the caller may send the very same request again. Raises ProblemError
-        (409) when the id is taken, (422) when a repeated request asks for something else.
+        `repeatable` says that the caller may send the very same request again. A Daily session
+        without a room gets one made. Raises ProblemError (409) when the id is taken, (422) when a
+        repeated request asks for something else, and as `open_room` does.
         """
         if (stored := await self._first(wanted.session_id)) is not None:
             return await self._taken(wanted, stored, repeatable=repeatable)
-        if wanted.room_url is not None:
-            return await self._in_room(wanted, wanted.room_url)
+        wanted = await self._roomed(wanted)
+        held = None if wanted.room_url is None else await self._hold(wanted, wanted.room_url)
+        if held is not None:
+            return held
         stored = await self._store(wanted)
-        if stored[1] != wanted:
-            return await self._taken(wanted, stored, repeatable=repeatable)
-        return _opened(stored, created=True)
+        if stored[1] == wanted:
+            return _opened(stored, created=True)
+        if wanted.room_url is not None and stored[1].room_url == wanted.room_url and not repeatable:
+            # appended by somebody who asks for the same room and took us for dead
+            return _opened(stored, created=False)
+        return await self._taken(wanted, stored, repeatable=repeatable)
 
     async def _taken(
         self, wanted: SessionRequested, stored: Stored, *, repeatable: bool
     ) -> Requested:
         if not repeatable:
             raise problems.conflict("session_id", "there is such a session already")
-        if replace(stored[1], time=wanted.time) != wanted:
+        if _wish(stored[1]) != _wish(wanted):
             raise problems.unfit("Idempotency-Key", "was used for another request")
         return Requested(await self._sessions.view(wanted.session_id), created=False)
+
+    async def _roomed(self, wanted: SessionRequested) -> SessionRequested:
+        if wanted.source != "daily" or wanted.room_url is not None or wanted.expires_at is None:
+            return wanted
+        room = RoomWanted(session_id=wanted.session_id, expires_at=wanted.expires_at)
+        room_url = await room_opening.open_room(self._runtime, room)
+        return replace(wanted, room_url=room_url, room_created=True)
 
     async def _store(self, wanted: SessionRequested) -> Stored:
         """Append the event unless the session has begun; what is stored then, ours or not."""
@@ -100,33 +118,46 @@ class Requesting:
                         return seq, event
         return None
 
-    async def _in_room(self, wanted: SessionRequested, room_url: str) -> Requested:
+    async def _hold(self, wanted: SessionRequested, room_url: str) -> Requested | None:
+        """The session that holds the room, or None once the wanted one does."""
         key = subjects.room(ids.digest(room_url))
         for _ in range(ROOM_TRIES):
             entry = await self._rooms.get(key)
             if entry.value:
                 held = await self._appeared(replace(wanted, session_id=entry.value.decode()))
-                if held.view.status not in OVER:
+                # a maker may have taken two rooms for one id: the other one has the session
+                if held.view.status not in OVER and held.view.room_url == room_url:
                     return held
             try:
                 await self._rooms.put(key, wanted.session_id.encode(), entry.revision)
             except ConflictError:
                 continue
-            return _opened(await self._store(wanted), created=True)
+            return None
         raise problems.unavailable("too many ask for this room at once")
 
     async def _appeared(self, standing_in: SessionRequested) -> Requested:
         """The session a room is held by; its maker may have died before appending it."""
-        try:
-            async with asyncio.timeout(APPEAR_SECONDS):
-                while True:
-                    try:
-                        view = await self._sessions.view(standing_in.session_id)
-                        return Requested(view, created=False)
-                    except UnknownSessionError:
-                        await asyncio.sleep(0.02)
-        except TimeoutError:
-            return _opened(await self._store(standing_in), created=False)
+        # No asyncio.timeout: before Python 3.12 a cancellation can be lost inside the NATS client.
+        deadline = time.monotonic() + APPEAR_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(UnknownSessionError):
+                view = await self._sessions.view(standing_in.session_id)
+                return Requested(view, created=False)
+            await asyncio.sleep(PAUSE_SECONDS)
+        return _opened(await self._store(standing_in), created=False)
+
+
+def _wish(requested: SessionRequested) -> tuple[SessionRequested, timedelta | None]:
+    """What was asked for, whenever it was: a room that was made stands for none given."""
+    until, since = requested.expires_at, requested.time
+    wish = replace(
+        requested,
+        time=_WHENEVER,
+        room_url=None if requested.room_created else requested.room_url,
+        room_created=False,
+        expires_at=None,
+    )
+    return wish, None if until is None else until - since
 
 
 def _opened(stored: Stored, *, created: bool) -> Requested:

@@ -8,6 +8,7 @@ import structlog
 from services._runtime import clock, http_server
 from services._runtime.app import Runtime
 from services.gateway import keyfile
+from services.gateway.bridge import service as bridge
 from services.gateway.http import app, gateway
 
 log = structlog.get_logger()
@@ -28,6 +29,7 @@ async def serve(runtime: Runtime, listening: Callable[[int], None] = lambda _: N
 
     async with asyncio.TaskGroup() as group:
         group.create_task(parts.listing.run())
+        group.create_task(bridge.serve(runtime, clock.now))
         group.create_task(_set_at_the_end(parts.closing))
         group.create_task(
             http_server.serve(app.create(parts), settings.host, settings.port, started)

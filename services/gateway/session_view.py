@@ -9,29 +9,32 @@ import msgspec
 from msgspec.structs import replace
 
 from contracts.events import (
-    DERIVED,
     Event,
     Fact,
     GapClosed,
+    GapFilled,
     GapOpened,
     Numbered,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantUpdated,
     QueryAnswered,
     QueryAsked,
-    QueryFailed,
     RecordingAttached,
     SegmentHeard,
     SessionEnded,
     SessionEnding,
     SessionFailed,
+    SessionJoining,
     SessionRequested,
     SessionStarted,
+    SessionWaiting,
     Source,
 )
 from services.gateway.gaps import Gap, evolve_gaps
+from services.gateway.presence import Bot, Participant, evolve_bot, evolve_people
 
-Status: TypeAlias = Literal["requested", "live", "ending", "ended", "failed"]
+Status: TypeAlias = Literal["requested", "waiting", "joining", "live", "ending", "ended", "failed"]
 
 HEARD: tuple[type[Fact], ...] = (
     ParticipantJoined,
@@ -40,17 +43,10 @@ HEARD: tuple[type[Fact], ...] = (
     GapClosed,
     SegmentHeard,
 )
-MADE: tuple[type[Fact], ...] = (QueryAsked, QueryAnswered, QueryFailed, *DERIVED)
-"""Played only where it is a copy: otherwise it is about the meeting now, and nobody recorded it."""
+"""Played whether it is a copy or not; everything else was recorded only where it is a copy."""
 
-
-class Participant(msgspec.Struct, frozen=True, kw_only=True):
-    """One visit of one person."""
-
-    participant_id: str
-    name: str | None
-    joined_at: datetime
-    left_at: datetime | None = None
+_OPENING: tuple[Status, ...] = ("requested", "waiting", "joining", "live")
+"""How a session opens; it may leave steps out, and never goes back."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +69,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     """The session as of `last_seq`; encodes to the body that the route promises.
 
-    `reason` is why it is ending, ended or failed. `progress` is null unless a recording is played.
+    `reason` is why it is ending, ended or failed, `detail` what else is known of a failure.
+    `bot` is null while no bot serves it, `progress` unless a recording is played.
     """
 
     session_id: str
@@ -81,10 +78,13 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     room_url: str | None = None
     status: Status = "requested"
     reason: str | None = None
+    detail: str | None = None
+    bot: Bot | None = None
     participants: tuple[Participant, ...] = ()
     requested_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    expires_at: datetime | None = None
     last_seq: int = 0
     counts: Counts = Counts()
     gaps: tuple[Gap, ...] = ()
@@ -103,7 +103,8 @@ def evolve(view: SessionView, numbered: Numbered) -> SessionView:
     seq, event = numbered
     if seq <= view.last_seq:
         return view
-    return replace(_played(_apply(view, event), event), last_seq=seq)
+    bot = evolve_bot(view.bot, event)
+    return replace(_played(_apply(view, event), event), bot=bot, last_seq=seq)
 
 
 def fold(view: SessionView, events: Iterable[Numbered]) -> SessionView:
@@ -113,65 +114,74 @@ def fold(view: SessionView, events: Iterable[Numbered]) -> SessionView:
 
 def _apply(view: SessionView, event: Event) -> SessionView:
     match event:
-        case SessionRequested() | SessionStarted() | SessionEnding() | RecordingAttached():
-            return _opened(view, event)
-        case SessionEnded(reason=reason, time=time):
-            return replace(view, status="ended", reason=reason, ended_at=time)
-        case SessionFailed(reason=failure, time=time):
-            return replace(view, status="failed", reason=failure, ended_at=time)
-        case ParticipantJoined() | ParticipantLeft():
-            return _attended(view, event)
-        case GapOpened() | GapClosed():
+        case SessionRequested() | RecordingAttached():
+            return _asked_for(view, event)
+        case SessionWaiting() | SessionJoining() | SessionStarted() | SessionEnding():
+            return _moved(view, event)
+        case SessionEnded() | SessionFailed():
+            return _over(view, event)
+        case ParticipantJoined() | ParticipantUpdated() | ParticipantLeft():
+            people = evolve_people(view.participants, event)
+            return _counted(replace(view, participants=people), event)
+        case GapOpened() | GapClosed() | GapFilled():
             return replace(view, gaps=evolve_gaps(view.gaps, event))
         case _:
             return _counted(view, event)
 
 
-def _opened(
-    view: SessionView,
-    event: SessionRequested | SessionStarted | SessionEnding | RecordingAttached,
+def _asked_for(view: SessionView, event: SessionRequested | RecordingAttached) -> SessionView:
+    if isinstance(event, RecordingAttached):
+        return replace(view, progress=Progress(played=0, total=event.items))
+    return replace(
+        view,
+        source=event.source,
+        room_url=event.room_url,
+        requested_at=event.time,
+        expires_at=event.expires_at,
+        language=event.language,
+        metadata=event.metadata,
+    )
+
+
+def _moved(
+    view: SessionView, event: SessionWaiting | SessionJoining | SessionStarted | SessionEnding
 ) -> SessionView:
     match event:
-        case SessionRequested():
-            return replace(
-                view,
-                source=event.source,
-                room_url=event.room_url,
-                requested_at=event.time,
-                language=event.language,
-                metadata=event.metadata,
-            )
-        case RecordingAttached(items=items):
-            return replace(view, progress=Progress(played=0, total=items))
+        case SessionWaiting():
+            return replace(view, status=_further(view.status, "waiting"))
+        case SessionJoining():
+            return replace(view, status=_further(view.status, "joining"))
         case SessionStarted(time=time):
-            # the end may have been asked for before the source was open
-            status: Status = "live" if view.status == "requested" else view.status
-            return replace(view, status=status, started_at=time)
+            return replace(view, status=_further(view.status, "live"), started_at=time)
         case SessionEnding(reason=reason):
             if view.status in {"ended", "failed"}:
                 return view
             return replace(view, status="ending", reason=reason)
 
 
-def _attended(view: SessionView, event: ParticipantJoined | ParticipantLeft) -> SessionView:
-    if isinstance(event, ParticipantJoined):
-        visit = Participant(
-            participant_id=event.participant_id, name=event.name, joined_at=event.time
-        )
-        counts = replace(view.counts, participants=view.counts.participants + 1)
-        return replace(view, participants=(*view.participants, visit), counts=counts)
-    visits = (
-        replace(visit, left_at=event.time)
-        if visit.participant_id == event.participant_id
-        else visit
-        for visit in view.participants
+def _over(view: SessionView, event: SessionEnded | SessionFailed) -> SessionView:
+    if isinstance(event, SessionEnded):
+        return replace(view, status="ended", reason=event.reason, ended_at=event.time)
+    return replace(
+        view,
+        status="failed",
+        reason=event.reason,
+        detail=event.detail or None,
+        ended_at=event.time,
     )
-    return replace(view, participants=tuple(visits))
+
+
+def _further(status: Status, to: Status) -> Status:
+    """The end may have been asked for, or come, before the source was open."""
+    opening = status in _OPENING and _OPENING.index(status) < _OPENING.index(to)
+    return to if opening else status
 
 
 def _counted(view: SessionView, event: Event) -> SessionView:
     counts = view.counts
     match event:
+        case ParticipantJoined():
+            counts = replace(counts, participants=counts.participants + 1)
         case SegmentHeard(text=text):
             words = counts.words + len(text.split())
             counts = replace(counts, segments=counts.segments + 1, words=words)
@@ -188,7 +198,7 @@ def _played(view: SessionView, event: Event) -> SessionView:
     progress = view.progress
     if progress is None:
         return view
-    if not isinstance(event, HEARD) and not (isinstance(event, MADE) and event.copied_from):
+    if not isinstance(event, HEARD) and event.copied_from is None:
         return view
     played = min(progress.played + 1, progress.total)
     return replace(view, progress=replace(progress, played=played))

@@ -15,9 +15,11 @@ from contracts.commands import UNKNOWN_SPEAKER
 from contracts.events import (
     Event,
     GapClosed,
+    GapFilled,
     GapOpened,
     Numbered,
     ParticipantJoined,
+    ParticipantUpdated,
     SegmentHeard,
     SessionEnded,
     SessionFailed,
@@ -35,7 +37,7 @@ PAGE = 256
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """The transcript as of `seq`; `names` are those participants joined with, by their id."""
+    """The transcript as of `seq`; `names` are the first known of each participant, by their id."""
 
     session_id: str
     seq: int = 0
@@ -107,11 +109,11 @@ def completeness(view: View) -> Completeness:
     """How much of the meeting the transcript holds.
 
     "partial" until the session ended, and for ever if it failed. Then "gaps" if hearing was ever
-    interrupted, for nothing fills what a closed gap missed; otherwise "complete".
+    interrupted and nothing was found for it elsewhere; otherwise "complete".
     """
     if view.outcome != "ended":
         return "partial"
-    return "gaps" if view.gaps else "complete"
+    return "complete" if all(gap.filled for gap in view.gaps) else "gaps"
 
 
 def transcript(view: View, *, words: bool = False) -> Transcript:
@@ -147,9 +149,9 @@ def _apply(view: View, seq: int, event: Event) -> View:
             return _append(view, (seq, event))
         case SessionRequested(metadata=metadata):
             return replace(view, title=metadata.get("title"))
-        case ParticipantJoined(participant_id=participant, name=str(name)):
-            return replace(view, names=view.names | {participant: name})
-        case GapOpened() | GapClosed():
+        case ParticipantJoined() | ParticipantUpdated() if event.name is not None:
+            return replace(view, names={event.participant_id: event.name} | view.names)
+        case GapOpened() | GapClosed() | GapFilled():
             return replace(view, gaps=evolve_gaps(view.gaps, event))
         case SessionEnded() | SessionFailed():
             return replace(view, outcome="ended" if isinstance(event, SessionEnded) else "failed")

@@ -1,4 +1,4 @@
-"""The ingest service: take the recordings and the wishes to end off the queue, write through disk.
+"""The ingest service: takes recordings, meetings and wishes to end off the queue.
 
 Only wiring here. How a session lives is in `session`, what is played in `playback`.
 """
@@ -10,14 +10,17 @@ from datetime import datetime
 import structlog
 
 from contracts import streams
-from contracts.commands import EndSession, PlayRecording
+from contracts.commands import EndSession, HostSession, PlayRecording
 from services._runtime.app import Runtime
 from services._runtime.blobs import Blobs
 from services._runtime.clock import now
 from services._runtime.outbox import Outbox
-from services._runtime.spool import Spool
+from services._runtime.settings import Settings, SettingsError
 from services._runtime.worker import Worker
-from services.ingest import spools
+from services.ingest import inheritance, spools
+from services.ingest.daily.errors import UnauthorisedError
+from services.ingest.daily.rest import DailyRest
+from services.ingest.hosting.service import Hosts
 from services.ingest.lifecycle import Lifecycle
 from services.ingest.player import Player
 from services.ingest.session import Close, RejectedError
@@ -25,11 +28,13 @@ from services.ingest.session import Close, RejectedError
 log = structlog.get_logger()
 
 RECORDINGS_AT_ONCE = 32
+HOST_SECONDS = 5.0
+"""A service that was not heard of for so long hosts nothing any more; its sessions are given on."""
 
 
 async def serve(runtime: Runtime, clock: Callable[[], datetime] = now) -> None:
     """Play and end sessions until cancelled; what dead instances left in spools goes first."""
-    own, orphans = spools.claim(runtime.settings.data_dir / "spool")
+    own, orphans = spools.claim(inheritance.directory(runtime))
     outbox = Outbox(own, runtime.keyring, runtime.settings.nats, runtime.settings.spool_bytes)
     lifecycle = Lifecycle(runtime)
     blobs = await Blobs.open(runtime.js, streams.RECORDINGS, runtime.keyring)
@@ -50,29 +55,43 @@ async def serve(runtime: Runtime, clock: Callable[[], datetime] = now) -> None:
         given_up=player.given_up,
     )
     enders = Worker(runtime.js, runtime.keyring, EndSession, end)
+    rest = _rest(runtime.settings)
+    hosts = Hosts(runtime, rest)
     try:
         runtime.checks["spools"] = lambda: not orphans
         while orphans:
-            await _empty(orphans[0], runtime)
-            del orphans[0]
+            await inheritance.deliver(orphans[0], runtime)
+            orphans.pop(0).close()
+        await inheritance.deliver_of_bots(runtime)
         async with asyncio.TaskGroup() as group:
             group.create_task(outbox.run())
             group.create_task(players.run())
             group.create_task(enders.run())
+            group.create_task(hosts.open_rooms())
+            if places := runtime.settings.bots_per_process:
+                group.create_task(_hosting(runtime, hosts, places).run())
     finally:
         own.close()
+        if rest is not None:
+            await rest.aclose()
 
 
-async def _empty(spool: Spool, runtime: Runtime) -> None:
-    outbox = Outbox(spool, runtime.keyring, runtime.settings.nats, runtime.settings.spool_bytes)
-    pumping = asyncio.create_task(outbox.run())
-    draining = asyncio.create_task(outbox.drained())
+def _hosting(runtime: Runtime, hosts: Hosts, places: int) -> Worker[HostSession]:
+    return Worker(
+        runtime.js,
+        runtime.keyring,
+        HostSession,
+        hosts.handle,
+        concurrency=places,
+        given_up=hosts.given_up,
+        patience=HOST_SECONDS,
+    )
+
+
+def _rest(settings: Settings) -> DailyRest | None:
+    if settings.daily_api_key is None:
+        return None
     try:
-        await asyncio.wait([pumping, draining], return_when=asyncio.FIRST_COMPLETED)
-        if pumping.done():
-            pumping.result()
-    finally:
-        for task in (pumping, draining):
-            task.cancel()
-        await asyncio.wait([pumping, draining])
-        spool.close()
+        return DailyRest(settings.daily_api_key.get_secret_value(), settings.daily_api_url)
+    except UnauthorisedError:
+        raise SettingsError("DAILY_API_KEY: is no key of Daily's") from None

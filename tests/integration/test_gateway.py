@@ -148,8 +148,6 @@ async def test_an_idempotency_key_makes_one_session(running):
 @pytest.mark.parametrize(
     ("wanted", "field"),
     [
-        ({"source": "daily"}, "source"),
-        ({}, "source"),
         ({"source": "telepathy"}, "source"),
         ({"source": "recording", "room_duration_mins": "15"}, "room_duration_mins"),
         ({"source": "recording", "session_id": "a.b"}, "session_id"),

@@ -17,13 +17,15 @@ import pytest
 from nats.js.api import StreamConfig
 
 from contracts import codec, ids, streams, subjects
+from contracts.events import BotAssigned, SegmentHeard
 from services._runtime import provision, pump
 from services._runtime.connection import UnavailableError, connect_once, drop
+from services._runtime.fence import Fence, FencedError
 from services._runtime.keyring import Keyring
 from services._runtime.outbox import Outbox
 from services._runtime.publishing import event_headers
 from services._runtime.spool import Entry, Position, Spool
-from tests.support.facts import heard
+from tests.support.facts import at, heard
 from tests.support.nats import Server
 
 START = Position(0, 0)
@@ -86,7 +88,7 @@ from services._runtime.app import opened
 from services._runtime.outbox import Outbox
 from services._runtime.settings import Settings
 from services._runtime.spool import Spool
-from tests.support.facts import heard
+from tests.support.facts import at, heard
 
 async def main(url, directory, count):
     given = Settings(_env_file=None, nats_url=url, data_dir=directory)
@@ -426,9 +428,9 @@ async def test_what_is_held_in_memory_does_not_grow_with_the_spool(server, sessi
     pumps = []
     make = pump.Pump.__init__
 
-    def remember(self, *given):
+    def remember(self, *given, **options):
         pumps.append(self)
-        make(self, *given)
+        make(self, *given, **options)
 
     monkeypatch.setattr(pump.Pump, "__init__", remember)
     peak = 0
@@ -463,7 +465,7 @@ async def test_large_entries_are_not_all_in_flight_at_once(server, session, monk
     pumps = []
     make = pump.Pump.__init__
     monkeypatch.setattr(
-        pump.Pump, "__init__", lambda self, *a: (pumps.append(self), make(self, *a))[1]
+        pump.Pump, "__init__", lambda self, *a, **k: (pumps.append(self), make(self, *a, **k))[1]
     )
     monkeypatch.setattr(nats.aio.client.Client, "publish", watched)
     async with own_spool(server) as spool:
@@ -494,3 +496,35 @@ async def test_a_failing_disk_is_survived(server, session, monkeypatch):
         await asyncio.sleep(0.4)
     with Spool(server.data_dir / "spool") as again:
         assert again.cursor.acked == again.end
+
+
+async def test_a_replaced_writer_is_refused_and_its_heir_delivers(server, session, tmp_path):
+    """Who writes is an event of the log; the server compares with it at each message."""
+    subject = subjects.events_of_type("s1", BotAssigned)
+    seq = await session.publisher.append(assigned("bot1", 1))
+    with closing(Spool(tmp_path / "fenced")) as spool:
+        outbox = Outbox(spool, session.keyring, server.url, 1 << 20, fence=Fence(subject, seq))
+        pumping = asyncio.create_task(outbox.run())
+        for number in range(50):
+            await outbox.put(heard(number))
+        await outbox.drained()
+        await session.publisher.append(assigned("bot2", 2))
+        await outbox.put(heard(50))
+        with pytest.raises(ExceptionGroup) as raised:
+            await pumping
+        assert raised.group_contains(FencedError)
+        assert await segments(session) == list(range(50))
+        heir = Outbox(spool, session.keyring, server.url, 1 << 20)
+        pumping = asyncio.create_task(heir.run())
+        await heir.drained()
+        pumping.cancel()
+        assert await segments(session) == list(range(51))
+
+
+def assigned(bot_id, number):
+    return BotAssigned(session_id="s1", time=at(), bot_id=bot_id, number=number)
+
+
+async def segments(session):
+    events = [event for _, event in await session.log.read("s1")]
+    return [int(one.segment_id[3:]) for one in events if isinstance(one, SegmentHeard)]

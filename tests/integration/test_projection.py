@@ -399,3 +399,20 @@ async def test_a_deleted_consumer_is_noticed_and_followed_by_another(session):
         await tip(fold, 6)
     assert sorted(fold.numbers) == list(range(6))
     assert len(fold.seqs) == len(set(fold.seqs)) == 6
+
+
+async def test_a_reader_that_is_cancelled_at_once_ends(runtime):
+    """Before Python 3.12 a cancellation that comes together with a reply was lost."""
+    await runtime.keyring.create("s1")
+    await runtime.publisher.append(requested())
+
+    async def read():
+        async for _ in runtime.reader.follow([subjects.session_events("s1")], 0):
+            pass
+
+    for number in range(150):
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(number % 15 / 1500)
+        reading.cancel()
+        await asyncio.wait([reading], timeout=3)
+        assert reading.cancelled()

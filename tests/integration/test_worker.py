@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 
 from contracts import codec, streams, subjects
 from contracts.commands import CompactContext, EndSession
-from services._runtime import worker
+from services._runtime import taking, worker
 from services._runtime.connection import UnavailableError
 from services._runtime.worker import TransientError, Worker
 
@@ -23,8 +23,7 @@ def quick(monkeypatch):
     """Short waits; a worker taken for dead after a second and a half."""
     monkeypatch.setattr(worker, "RETRY_SECONDS", (0.05, 0.1))
     monkeypatch.setattr(worker, "ACK_WAIT_SECONDS", 1.5)
-    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.4)
-    monkeypatch.setattr(worker, "FETCH_SECONDS", 0.2)
+    monkeypatch.setattr(taking, "FETCH_SECONDS", 0.2)
 
 
 @asynccontextmanager
@@ -111,7 +110,7 @@ from services._runtime.settings import Settings
 from contracts.commands import EndSession
 
 async def main(url, directory):
-    worker.ACK_WAIT_SECONDS, worker.HEARTBEAT_SECONDS = 1.5, 0.4
+    worker.ACK_WAIT_SECONDS = 1.5
     given = Settings(_env_file=None, nats_url=url, data_dir=directory)
     async with opened("holder", given, asyncio.Event()) as own:
         async def hold(job):

@@ -90,7 +90,9 @@ def up(data_dir: Path, *flags: str, **environment: str):
     port = free_port()
     command = [sys.executable, "-m", "earshot", "up", "--port", str(port), *flags]
     command += ["--data-dir", str(data_dir)]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("EARSHOT_", "OPENAI_"))}
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith(("EARSHOT_", "OPENAI_", "DAILY_"))
+    }
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=clean | environment)
     product = Product(process, port, data_dir)
     try:

@@ -22,6 +22,7 @@ BAD = {
     "port": ["x", "-1", "65536", "1.5"],
     "health_port": ["0", "65536", "x"],
     "log": ["xml"],
+    "room_minutes": ["0", "1441", "1.5", "x"],
     "summary_seconds": ["-1", "3601", "nan", "inf", "soon"],
     "answer_seconds": ["0", "601", "nan"],
     "context_tokens": ["199", "1000001", "x"],

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from contracts.events import (
     GapClosed,
+    GapFilled,
     GapOpened,
     ParticipantJoined,
     SegmentHeard,
@@ -20,6 +21,12 @@ JOINED = ParticipantJoined(**OF, participant_id="p1", name="Ada")
 OPENED = GapOpened(**OF, gap_id="g1", cause="disconnected", start=4.0)
 CLOSED = GapClosed(**OF, gap_id="g1", end=9.0)
 ENDED = SessionEnded(**OF, reason="source_ended")
+
+
+def filled(segments):
+    return GapFilled(**OF, gap_id="g1", source="webvtt", segments=segments)
+
+
 FAILED = SessionFailed(**OF, reason="recording_missing")
 
 TEXT = st.text("ab \n\x00\u2028[]:", max_size=12)
@@ -122,7 +129,9 @@ def test_json_has_the_promised_shape():
         "session_id": "s1",
         "as_of_seq": 3,
         "completeness": "partial",
-        "gaps": [{"gap_id": "g1", "cause": "disconnected", "start": 4.0, "end": None}],
+        "gaps": [
+            {"gap_id": "g1", "cause": "disconnected", "start": 4.0, "end": None, "filled": None}
+        ],
         "speakers": {"p1": {"name": "Ada", "talk_seconds": 2.0, "segments": 1}},
         "segments": [
             {
@@ -156,6 +165,8 @@ def test_words_are_an_empty_list_where_nobody_timed_them():
         ([heard(1), ENDED], "complete"),
         ([heard(1), OPENED, CLOSED, ENDED], "gaps"),
         ([heard(1), OPENED, ENDED], "gaps"),
+        ([heard(1), OPENED, CLOSED, filled(0), ENDED], "gaps"),
+        ([heard(1), OPENED, CLOSED, ENDED, filled(2)], "complete"),
         ([heard(1), FAILED], "partial"),
         ([OPENED, CLOSED, FAILED], "partial"),
     ],

@@ -6,8 +6,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from services.gateway.http import (
+    commands,
     errors,
     events,
+    files,
     live,
     pages,
     questions,
@@ -32,7 +34,16 @@ def create(gateway: Gateway) -> Shell:
     )
     app.state.gateway = gateway
     logging.getLogger("uvicorn.error").addFilter(_is_no_refused_socket)
-    for routes in (sessions, questions, transcripts, events, live, pages):
+    for routes in (
+        sessions,
+        questions,
+        transcripts,
+        events,
+        live,
+        commands,
+        files,
+        pages,
+    ):
         app.include_router(routes.router)
     errors.install(app)
     _document(app)

@@ -152,15 +152,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
             cause = f"is not JSON: {one['ctx']['error']} at character {one['loc'][-1]}"
             return refusal(problems.malformed("body", cause))
     if any(_not_read(one) for one in found) and not _is_json(request):
-        return refusal(
-            problems.at_field(
-                "media-type",
-                415,
-                "Not a media type this reads",
-                "Content-Type",
-                "must be application/json",
-            )
-        )
+        return refusal(_no_json())
     return refusal(ProblemError(_unprocessable(tuple(_field(one) for one in found))))
 
 
@@ -171,6 +163,16 @@ def _unprocessable(errors: tuple[FieldError, ...]) -> Problem:
 
 def _not_read(found: dict[str, object]) -> bool:
     return found["loc"] == ("body",) and found["type"] == "model_attributes_type"
+
+
+def check_json(request: Request) -> None:
+    """Raise ProblemError (415) unless the body is said to be JSON."""
+    if not _is_json(request):
+        raise _no_json()
+
+
+def _no_json() -> ProblemError:
+    return problems.wrong_media_type("must be application/json")
 
 
 def _is_json(request: Request) -> bool:

@@ -13,6 +13,8 @@ from services._runtime.clock import Clock
 from services.gateway import auth, problems
 from services.gateway.asking import Asking
 from services.gateway.auth import ApiKey, Scope
+from services.gateway.commanding import Commanding
+from services.gateway.filing import Filing
 from services.gateway.listing import Listing
 from services.gateway.reading import Sessions
 from services.gateway.requesting import Requesting
@@ -37,6 +39,8 @@ class Gateway:
     requesting: Requesting
     uploading: Uploading
     asking: Asking
+    commanding: Commanding
+    filing: Filing
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -52,6 +56,8 @@ def create(runtime: Runtime, keys: tuple[ApiKey, ...], clock: Clock) -> Gateway:
         requesting=Requesting(runtime, sessions),
         uploading=Uploading(runtime, clock),
         asking=Asking(runtime, clock),
+        commanding=Commanding(runtime, clock),
+        filing=Filing(runtime, clock),
     )
 
 

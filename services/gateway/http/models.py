@@ -7,7 +7,9 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     StringConstraints,
+    ValidationInfo,
     field_validator,
 )
 
@@ -31,18 +33,39 @@ def _is_text(given: str) -> str:
 Text = Annotated[str, AfterValidator(_is_text)]
 
 
+def _is_token(given: SecretStr) -> SecretStr:
+    token = given.get_secret_value()
+    if not 0 < len(token) <= MAX_TOKEN or not token.isprintable():
+        raise ValueError(f"must hold 1 to {MAX_TOKEN} printable characters")
+    return given
+
+
+MAX_TOKEN = 4096
+Token = Annotated[
+    SecretStr,
+    AfterValidator(_is_token),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_TOKEN}),
+]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class NewSession(_Body):
-    """What a session is to be. `room_duration_mins` and `token` are for Daily rooms."""
+    """What a session is to be. `room_duration_mins` and `token` are for Daily rooms.
+
+    Without `room_url` a Daily session gets a room of its own, which stays open for that long. Of a
+    room that is given, the assistant leaves after `room_duration_mins`, if they are given too.
+    """
 
     session_id: SessionIdText | None = Field(None, description="Chosen by you; 409 if it exists.")
     source: Literal["daily", "stream", "recording"] = "daily"
     room_url: Annotated[str, StringConstraints(max_length=2000)] | None = None
-    room_duration_mins: int = Field(15, ge=1, le=24 * 60)
-    token: Annotated[str, StringConstraints(max_length=4000)] | None = None
+    room_duration_mins: int | None = Field(
+        None, ge=1, le=24 * 60, description="For a new room 15 where nothing else is set."
+    )
+    token: Token | None = Field(None, description="The meeting token to join with; never shown.")
     language: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] | None
     ) = None
@@ -54,6 +77,13 @@ class NewSession(_Body):
     @classmethod
     def _in_one_spelling(cls, room_url: str | None) -> str | None:
         return None if room_url is None else rooms.normal(room_url)
+
+    @field_validator("redact_pii")
+    @classmethod
+    def _redactable(cls, redact_pii: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's
+        if redact_pii and info.data.get("source") == "recording":
+            raise ValueError("a recording is stored as it is: redact it before you send it")
+        return redact_pii
 
 
 class NewQuery(_Body):

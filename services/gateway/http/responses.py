@@ -41,8 +41,15 @@ def shows(
     return shown
 
 
+def takes(union: object, members: tuple[type[msgspec.Struct], ...]) -> dict[str, Any]:
+    """What a route's OpenAPI entry says of a body that the route reads itself."""
+    _documented.update({member.__name__: member for member in members})
+    (schema,), _ = msgspec.json.schema_components([union], ref_template=REF_TEMPLATE)
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
 def schemas() -> dict[str, Any]:
-    """The schemas of every struct that `shows` was given."""
+    """The schemas of every struct that `shows` and `takes` were given."""
     _, components = msgspec.json.schema_components(_documented.values(), ref_template=REF_TEMPLATE)
     return components
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,7 +11,7 @@ from contracts.commands import EndSession
 from contracts.events import SessionRequested
 from services._runtime.keyring import KeyGoneError
 from services._runtime.session_log import UnknownSessionError
-from services.gateway import directory, dto, problems, requesting, rooms
+from services.gateway import directory, dto, hosting, problems, requesting, rooms
 from services.gateway.http.gateway import (
     MANAGE,
     READ,
@@ -39,32 +40,22 @@ Status = Literal["requested", "waiting", "joining", "live", "ending", "ended", "
     "",
     dependencies=[MANAGE],
     status_code=201,
-    responses=shows({201: dto.SessionCreated, 200: dto.SessionCreated}, 400, 409, 413, 422),
+    responses=shows({201: dto.SessionCreated, 200: dto.SessionCreated}, 400, 409, 413, 422, 502),
 )
 async def create_session(
     parts: Parts, key: Key, wanted: NewSession, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Make a session (201), or get the room's live one or the one of a repeated request (200)."""
-    if wanted.source == "daily":
-        raise problems.unfit("source", "daily: this release has no bots that join Daily rooms")
     session_id = wanted.session_id or (
         requesting.new_id()
         if idempotency_key is None
         else requesting.repeatable_id(key.name, idempotency_key)
     )
     requested = await parts.requesting.request(
-        SessionRequested(
-            session_id=session_id,
-            time=parts.clock(),
-            source=wanted.source,
-            room_url=wanted.room_url,
-            language=wanted.language,
-            redact_pii=wanted.redact_pii,
-            vocabulary=tuple(wanted.vocabulary),
-            metadata=wanted.metadata,
-        ),
-        repeatable=idempotency_key is not None,
+        _request(parts, session_id, wanted), repeatable=idempotency_key is not None
     )
+    token = None if wanted.token is None else wanted.token.get_secret_value()
+    await hosting.send(parts.runtime, requested, token)
     await parts.listing.shows(requested.view.session_id)
     return body(dto.created(requested.view), 201 if requested.created else 200)
 
@@ -133,6 +124,29 @@ async def end_session(parts: Parts, session_id: SessionId) -> Response:
         return body(view)
     await parts.runtime.publisher.enqueue(EndSession(session_id=session_id))
     return body(view, 202)
+
+
+def _request(parts: Gateway, session_id: str, wanted: NewSession) -> SessionRequested:
+    now = parts.clock()
+    return SessionRequested(
+        session_id=session_id,
+        time=now,
+        source=wanted.source,
+        room_url=wanted.room_url,
+        language=wanted.language,
+        redact_pii=wanted.redact_pii,
+        vocabulary=tuple(wanted.vocabulary),
+        metadata=wanted.metadata,
+        expires_at=_expiry(wanted, now, parts.runtime.settings.room_minutes),
+    )
+
+
+def _expiry(wanted: NewSession, now: datetime, room_minutes: int) -> datetime | None:
+    """A room that is to be made always closes; one that was given is left only if so wished."""
+    minutes = wanted.room_duration_mins
+    if wanted.source != "daily" or (minutes is None and wanted.room_url is not None):
+        return None
+    return now + timedelta(minutes=room_minutes if minutes is None else minutes)
 
 
 async def _view(parts: Gateway, session_id: str) -> SessionView | None:

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway import auth, problems
 from services.gateway.auth import ApiKey, Caller
+from services.gateway.filing import FILE_BYTES
 from services.gateway.http.errors import TooLargeError
 from services.gateway.http.responses import refusal
 from services.gateway.problems import ProblemError
@@ -130,6 +131,8 @@ def _limit(scope: Scope, upload_bytes: int) -> tuple[int, ProblemError]:
     path = scope["path"]
     if scope.get("method") == "PUT" and path.endswith("/recording"):
         return upload_bytes, problems.too_large("body", f"is over {upload_bytes} bytes")
+    if scope.get("method") == "POST" and path.endswith("/files"):
+        return FILE_BYTES, problems.too_large("body", f"is over {FILE_BYTES} bytes")
     if path.endswith("/query"):
         return JSON_BYTES, problems.too_large("query", f"is over {MAX_QUERY} characters")
     return JSON_BYTES, problems.too_large("body", f"is over {JSON_BYTES} bytes")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 import msgspec
 
@@ -13,13 +14,9 @@ from contracts.events import (
     QueryAnswered,
     QueryAsked,
     QueryFailed,
-    RecordingAttached,
     SegmentHeard,
-    SessionEnded,
-    SessionEnding,
-    SessionFailed,
+    SessionEvent,
     SessionRequested,
-    SessionStarted,
 )
 from contracts.recording import RecordedSession
 from services.gateway.importing.model import (
@@ -30,14 +27,7 @@ from services.gateway.importing.model import (
     check_count,
 )
 
-LIFECYCLE = (
-    SessionRequested,
-    RecordingAttached,
-    SessionStarted,
-    SessionEnding,
-    SessionEnded,
-    SessionFailed,
-)
+LIFECYCLE = get_args(SessionEvent)
 """The session that plays the recording has its own."""
 
 CONVERSATION = (QueryAsked, QueryAnswered, QueryFailed)

@@ -1,0 +1,1 @@
+"""Questions from inside a Daily call, by app message, and their answers back into it."""

@@ -1,0 +1,72 @@
+"""Desks and transcripts as of one sequence, read from the log. Stores nothing."""
+
+import asyncio
+from collections import OrderedDict
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from contracts import subjects
+from contracts.events import Fact, Numbered, ParticipantJoined, ParticipantUpdated, SegmentHeard
+from services._runtime.projection import Reader
+from services.gateway import transcript
+from services.gateway.bridge import desk as desks
+from services.gateway.bridge.desk import Desk
+from services.gateway.transcript import View
+
+MAX_SESSIONS = 256
+"""Desks kept in memory; others are folded from the log again."""
+
+
+@dataclass
+class _Kept:
+    desk: Desk
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Desks:
+    """Desks by session, those used last kept, so that each event is mostly read once."""
+
+    def __init__(self, reader: Reader, summary_for: timedelta) -> None:
+        self._reader, self._summary_for = reader, summary_for
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    async def at(self, session_id: str, seq: int) -> Desk:
+        """The desk just after the event at `seq`; raises one of AWAY when the server is."""
+        first = desks.initial(session_id, self._summary_for)
+        kept = self._kept.setdefault(session_id, _Kept(first))
+        self._kept.move_to_end(session_id)
+        if len(self._kept) > MAX_SESSIONS:
+            self._kept.popitem(last=False)
+        async with kept.lock:
+            if seq < kept.desk.seq:
+                return await self._moved(first, seq)
+            kept.desk = await self._moved(kept.desk, seq)
+            return kept.desk
+
+    async def _moved(self, desk: Desk, seq: int) -> Desk:
+        if desk.seq == seq:
+            return desk
+        return desks.fold(
+            desk, await _read(self._reader, desk.session_id, desks.TYPES, desk.seq, seq)
+        )
+
+
+async def transcript_at(reader: Reader, session_id: str, seq: int) -> View:
+    """What had been said by then; raises one of AWAY when the server is."""
+    types = (SegmentHeard, ParticipantJoined, ParticipantUpdated)
+    events = await _read(reader, session_id, types, 0, seq)
+    return transcript.fold(transcript.initial(session_id), events)
+
+
+async def _read(
+    reader: Reader, session_id: str, types: tuple[type[Fact], ...], after: int, upto: int
+) -> list[Numbered]:
+    filters = [subjects.events_of_type(session_id, one) for one in types]
+    events: list[Numbered] = []
+    async with aclosing(reader.read(filters, after)) as batches:
+        async for batch in batches:
+            events += (one for one in batch.events if one[0] <= upto)
+            if batch.upto >= upto:
+                break
+    return events

@@ -1,0 +1,1 @@
+"""Daily's REST interface: rooms, tokens, who is there, and transcripts that Daily stored."""

@@ -1,0 +1,1 @@
+"""A stand-in for Daily's client (`fakedaily/daily`, first on PYTHONPATH) and its harness."""
