@@ -1,5 +1,7 @@
 """Profiles for property tests, and the fixtures every suite may ask for."""
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -8,6 +10,9 @@ settings.register_profile(
 settings.load_profile("earshot")
 
 pytest_plugins = ["tests.support.nats"]
+
+# A shell has what it runs in the background ignore Ctrl-C, and so would all that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
