@@ -1,6 +1,6 @@
 """One session's events: read up to now, follow from now, and where the last one stands."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
 from contracts import streams, subjects
-from contracts.events import Numbered
+from contracts.events import Fact, Numbered
 from services._runtime.jetstream import key_of, last_message
 from services._runtime.projection import Batch, Reader
 from services._runtime.publishing import TIME
@@ -63,19 +63,36 @@ class SessionLog:
         return key_of(found.headers) == key
 
     async def read(
-        self, session_id: str, after: int = 0, upto: int | None = None
+        self,
+        session_id: str,
+        after: int = 0,
+        upto: int | None = None,
+        *,
+        types: Sequence[type[Fact]] = (),
     ) -> tuple[Numbered, ...]:
-        """The session's events after one sequence, up to another (inclusive) or to the tip."""
+        """The session's events after one sequence, up to another (inclusive) or to the tip.
+
+        Only those of `types`, where any are named.
+        """
         events: list[Numbered] = []
-        async with aclosing(
-            self._reader.read([subjects.session_events(session_id)], after)
-        ) as read:
+        async with aclosing(self._reader.read(_filters(session_id, types), after)) as read:
             async for batch in read:
                 events += batch.events
                 if upto is not None and batch.upto >= upto:
                     break
         return tuple(one for one in events if upto is None or one[0] <= upto)
 
-    def follow(self, session_id: str, after: int = 0) -> AsyncGenerator[Batch, None]:
-        """The session's events after a sequence, then each new one, without a gap or a repeat."""
-        return self._reader.follow([subjects.session_events(session_id)], after)
+    def follow(
+        self, session_id: str, after: int = 0, *, types: Sequence[type[Fact]] = ()
+    ) -> AsyncGenerator[Batch, None]:
+        """The session's events after a sequence, then each new one, without a gap or a repeat.
+
+        Only those of `types`, where any are named.
+        """
+        return self._reader.follow(_filters(session_id, types), after)
+
+
+def _filters(session_id: str, types: Sequence[type[Fact]]) -> list[str]:
+    if not types:
+        return [subjects.session_events(session_id)]
+    return [subjects.events_of_type(session_id, one) for one in types]

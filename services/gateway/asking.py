@@ -82,9 +82,7 @@ class Asking:
 
     async def threads(self, session_id: str) -> dict[str, Thread]:
         """Every question of the session, by id."""
-        filters = [subjects.events_of_type(session_id, one) for one in _TYPES]
-        batches = [batch.events async for batch in self._runtime.reader.read(filters)]
-        return questions.threads(event for events in batches for event in events)
+        return questions.threads(await self._runtime.log.read(session_id, types=_TYPES))
 
     async def conclude(self, plan: Plan) -> Conclusion:
         """Ask where nobody has and wait; raises ProblemError (504) after `answer_seconds`."""
@@ -122,8 +120,8 @@ class Asking:
             raise questions.no_answer_yet(plan.query_id) from None
 
     async def _followed(self, plan: Plan, after: int) -> Conclusion:
-        filters = [subjects.events_of_type(plan.session_id, one) for one in _TYPES[1:]]
-        async with aclosing(self._runtime.reader.follow(filters, after)) as batches:
+        following = self._runtime.log.follow(plan.session_id, after, types=_TYPES[1:])
+        async with aclosing(following) as batches:
             async for batch in batches:
                 for _, event in batch.events:
                     match event:

@@ -5,7 +5,6 @@ import secrets
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from contracts import subjects
 from contracts.calls import CallCommand
 from contracts.events import CommandDone, CommandFailed, CommandRequested
 from services._runtime.app import Runtime
@@ -81,13 +80,12 @@ class Commanding:
         return Thread(seq=seq, requested=requested)
 
     async def _thread(self, session_id: str, command_id: str) -> Thread | None:
-        filters = [subjects.events_of_type(session_id, one) for one in _TYPES]
-        batches = [batch.events async for batch in self._runtime.reader.read(filters)]
-        return call_commands.thread((one for events in batches for one in events), command_id)
+        events = await self._runtime.log.read(session_id, types=_TYPES)
+        return call_commands.thread(events, command_id)
 
     async def _followed(self, plan: Plan, after: int) -> Conclusion:
-        filters = [subjects.events_of_type(plan.session_id, one) for one in _TYPES[1:]]
-        async with aclosing(self._runtime.reader.follow(filters, after)) as batches:
+        following = self._runtime.log.follow(plan.session_id, after, types=_TYPES[1:])
+        async with aclosing(following) as batches:
             async for batch in batches:
                 for _, event in batch.events:
                     match event:

@@ -6,7 +6,7 @@ A file's bytes name it, so that one uploaded again is stored once. Looks into no
 import re
 from hashlib import sha256
 
-from contracts import ids, streams, subjects
+from contracts import ids, streams
 from contracts.events import FileStored
 from services._runtime.app import Runtime
 from services._runtime.blobs import BlobMissingError, Blobs
@@ -67,12 +67,10 @@ class Filing:
         return kind if _MEDIA_TYPE.fullmatch(kind) else OTHER_TYPE, data
 
     async def _stored(self, session_id: str, file_id: str) -> FileStored | None:
-        filters = [subjects.events_of_type(session_id, FileStored)]
         found = None
-        async for batch in self._runtime.reader.read(filters):
-            for _, event in batch.events:
-                if isinstance(event, FileStored) and event.file_id == file_id:
-                    found = event
+        for _, event in await self._runtime.log.read(session_id, types=(FileStored,)):
+            if isinstance(event, FileStored) and event.file_id == file_id:
+                found = event
         return found
 
     async def _blobs(self) -> Blobs:

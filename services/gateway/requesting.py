@@ -110,12 +110,9 @@ class Requesting:
         return stored
 
     async def _first(self, session_id: str) -> Stored | None:
-        only = [subjects.events_of_type(session_id, SessionRequested)]
-        async with contextlib.aclosing(self._runtime.reader.read(only)) as batches:
-            async for batch in batches:
-                for seq, event in batch.events:
-                    if isinstance(event, SessionRequested):
-                        return seq, event
+        for seq, event in await self._runtime.log.read(session_id, types=(SessionRequested,)):
+            if isinstance(event, SessionRequested):
+                return seq, event
         return None
 
     async def _hold(self, wanted: SessionRequested, room_url: str) -> Requested | None:

@@ -4,7 +4,6 @@ import asyncio
 import math
 from pathlib import Path
 
-from contracts import subjects
 from contracts.events import BotAssigned, TranscriptionStarted
 from services._runtime.links import Links
 from services._runtime.outbox import Outbox
@@ -46,13 +45,11 @@ async def _relieved(links: Links, session_id: str, number: int) -> float:
     """
     later: set[str] = set()
     wanted = (BotAssigned, TranscriptionStarted)
-    only = [subjects.events_of_type(session_id, one) for one in wanted]
-    async for batch in links.reader.read(only):
-        for _, event in batch.events:
-            if isinstance(event, BotAssigned) and event.number > number:
-                later.add(event.bot_id)
-            elif isinstance(event, TranscriptionStarted) and event.bot_id in later:
-                return event.time.timestamp()
+    for _, event in await links.log.read(session_id, types=wanted):
+        if isinstance(event, BotAssigned) and event.number > number:
+            later.add(event.bot_id)
+        elif isinstance(event, TranscriptionStarted) and event.bot_id in later:
+            return event.time.timestamp()
     return math.inf
 
 

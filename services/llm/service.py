@@ -134,8 +134,4 @@ class _Llm:
         return any(getattr(one, "compaction_id", None) == job.compaction_id for one in summaries)
 
     async def _logged(self, session_id: str, *types: type[Fact]) -> list[Fact]:
-        filters = [subjects.events_of_type(session_id, one) for one in types]
-        found: list[Fact] = []
-        async for batch in self._runtime.reader.read(filters):
-            found += [event for _, event in batch.events]
-        return found
+        return [event for _, event in await self._runtime.log.read(session_id, types=types)]

@@ -24,11 +24,10 @@ from contracts.events import (
     SegmentHeard,
     SessionEnded,
     SessionFailed,
-    TranscriptionStarted,
 )
 from services._runtime.clock import now
 from tests.support.facts import at
-from tests.support.rooms import URL, fake, invite, logged, story, told
+from tests.support.rooms import URL, fake, hearing, invite, logged, story, told
 from tests.support.stack import running
 
 QUICK = {"grace_seconds": 1.0, "no_show_seconds": 2.0}
@@ -40,11 +39,6 @@ def room(monkeypatch):
     with fake(monkeypatch) as controller:
         yield controller
         assert controller.problems() == []
-
-
-async def hearing(runtime, count=1):
-    """Wait for the bot that hears, the `count`th."""
-    return (await logged(runtime, TranscriptionStarted, count=count))[-1]
 
 
 async def texts(runtime, count):

@@ -27,7 +27,6 @@ from contracts.events import (
     SessionRequested,
     SessionStarted,
     TimerElapsed,
-    TranscriptionStarted,
 )
 from services._runtime import lease
 from services._runtime.clock import now
@@ -45,7 +44,7 @@ from services.ingest.hosting.child import Child
 from services.ingest.hosting.door import Door
 from services.ingest.hosting.host import Host
 from tests.support.facts import at
-from tests.support.rooms import URL, fake, invite, logged, story
+from tests.support.rooms import URL, fake, hearing, invite, logged, story
 from tests.support.stack import running
 
 HEAD = {"session_id": "s1", "time": at()}
@@ -57,10 +56,6 @@ def room(monkeypatch):
     with fake(monkeypatch) as controller:
         yield controller
         assert controller.problems() == []
-
-
-async def hearing(runtime, count=1):
-    return (await logged(runtime, TranscriptionStarted, count=count))[-1]
 
 
 async def begin(runtime, *events):

@@ -5,7 +5,7 @@ import os
 from contextlib import contextmanager
 
 from contracts.commands import HostSession
-from contracts.events import SessionRequested
+from contracts.events import SessionRequested, TranscriptionStarted
 from services._runtime.clock import now
 from tests.support.fakedaily.fake_daily import Controller
 
@@ -52,6 +52,11 @@ async def logged(runtime, kind, session_id="s1", count=1, seconds=25, **match):
             if len(found) >= count:
                 return found
             await asyncio.sleep(0.1)
+
+
+async def hearing(runtime, count=1):
+    """Wait for the bot that hears, the `count`th."""
+    return (await logged(runtime, TranscriptionStarted, count=count))[-1]
 
 
 async def story(runtime, session_id="s1"):

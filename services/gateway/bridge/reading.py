@@ -2,13 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from contracts import subjects
-from contracts.events import Fact, Numbered, ParticipantJoined, ParticipantUpdated, SegmentHeard
-from services._runtime.projection import Reader
+from contracts.events import ParticipantJoined, ParticipantUpdated, SegmentHeard
+from services._runtime.session_log import SessionLog
 from services.gateway import transcript
 from services.gateway.bridge import desk as desks
 from services.gateway.bridge.desk import Desk
@@ -27,8 +25,8 @@ class _Kept:
 class Desks:
     """Desks by session, those used last kept, so that each event is mostly read once."""
 
-    def __init__(self, reader: Reader, summary_for: timedelta) -> None:
-        self._reader, self._summary_for = reader, summary_for
+    def __init__(self, log: SessionLog, summary_for: timedelta) -> None:
+        self._log, self._summary_for = log, summary_for
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     async def at(self, session_id: str, seq: int) -> Desk:
@@ -47,26 +45,12 @@ class Desks:
     async def _moved(self, desk: Desk, seq: int) -> Desk:
         if desk.seq == seq:
             return desk
-        return desks.fold(
-            desk, await _read(self._reader, desk.session_id, desks.TYPES, desk.seq, seq)
-        )
+        events = await self._log.read(desk.session_id, desk.seq, seq, types=desks.TYPES)
+        return desks.fold(desk, events)
 
 
-async def transcript_at(reader: Reader, session_id: str, seq: int) -> View:
+async def transcript_at(log: SessionLog, session_id: str, seq: int) -> View:
     """What had been said by then; raises one of AWAY when the server is."""
     types = (SegmentHeard, ParticipantJoined, ParticipantUpdated)
-    events = await _read(reader, session_id, types, 0, seq)
+    events = await log.read(session_id, upto=seq, types=types)
     return transcript.fold(transcript.initial(session_id), events)
-
-
-async def _read(
-    reader: Reader, session_id: str, types: tuple[type[Fact], ...], after: int, upto: int
-) -> list[Numbered]:
-    filters = [subjects.events_of_type(session_id, one) for one in types]
-    events: list[Numbered] = []
-    async with aclosing(reader.read(filters, after)) as batches:
-        async for batch in batches:
-            events += (one for one in batch.events if one[0] <= upto)
-            if batch.upto >= upto:
-                break
-    return events

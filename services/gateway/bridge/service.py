@@ -30,7 +30,7 @@ class Bridge:
     def __init__(self, runtime: Runtime, clock: Clock) -> None:
         self._runtime, self._clock = runtime, clock
         summary_for = timedelta(seconds=runtime.settings.summary_seconds)
-        self._desks = Desks(runtime.reader, summary_for)
+        self._desks = Desks(runtime.log, summary_for)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -75,7 +75,7 @@ class Bridge:
             log.debug("bridge.erased", seq=seq)
 
     async def _transcript(self, seq: int, asker: Asker) -> list[Step]:
-        view = await reading.transcript_at(self._runtime.reader, asker.session_id, seq)
+        view = await reading.transcript_at(self._runtime.log, asker.session_id, seq)
         kind = protocol.kind("transcript")
         return [*replying.data(asker, kind, speaking.text(view), self._clock())]
 

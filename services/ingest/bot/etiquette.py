@@ -125,13 +125,7 @@ def _notice(etiquette: Etiquette, charge: Charge) -> Step:
 def _answered(etiquette: Etiquette, answered: Answered, charge: Charge, at: datetime) -> Step:
     if answered.unanswered or answered.error is not None:
         return replace(etiquette, waiting=False), NOTHING
-    told = ConsentNoticeSent(
-        session_id=charge.session_id,
-        time=at,
-        bot_id=charge.bot_id,
-        number=0,
-        text=plain(charge.consent_notice),
-    )
+    told = ConsentNoticeSent(**charge.head(at), text=plain(charge.consent_notice))
     return replace(etiquette, waiting=False, noticed=True), Outcome(facts=(told,))
 
 

@@ -24,6 +24,7 @@ from services.ingest.bot.steps import (
     Ordered,
     Outcome,
     Ticked,
+    together,
 )
 from services.ingest.bot.streams import Streams
 from services.ingest.bot.transcription import Gap, Moment, Transcription, Turn
@@ -83,7 +84,7 @@ def step(
             return replace(hearing, early=(*hearing.early, taken)[-EARLY:]), NOTHING
     now = Moment(charge=charge, roster=roster, at=at, started_at=hearing.started_at or at)
     if isinstance(taken, Callback) and taken.name == MESSAGE:
-        return _listen(hearing, transcripts.parse(_arg(taken, 0)), now)
+        return _listen(hearing, transcripts.parse(taken.arg(0)), now)
     turn = _moved(Turn(now, hearing.transcription), taken)
     return replace(hearing, transcription=turn.state), turn.outcome
 
@@ -109,11 +110,7 @@ def _enter(
     for callback in early:
         hearing, outcome = step(hearing, callback, roster, charge, callback.at)
         outcomes.append(outcome)
-    return hearing, Outcome(
-        facts=tuple(fact for outcome in outcomes for fact in outcome.facts),
-        captions=tuple(caption for outcome in outcomes for caption in outcome.captions),
-        effects=tuple(effect for outcome in outcomes for effect in outcome.effects),
-    )
+    return hearing, together(outcomes)
 
 
 def _moved(turn: Turn, taken: Input) -> Turn:
@@ -126,7 +123,7 @@ def _moved(turn: Turn, taken: Input) -> Turn:
         case Ordered(deadline=deadline) if turn.now.at <= deadline:
             return transcribing.ordered(turn, taken)
         case Callback(name=name):
-            return _ROWS[name](turn, _arg(taken, 0), _arg(taken, 1))
+            return _ROWS[name](turn, taken.arg(0), taken.arg(1))
         case _:
             return turn
 
@@ -206,7 +203,3 @@ def _caption(spoken: Spoken, place: Place) -> Caption:
         text=spoken.text[: transcripts.MAX_TEXT],
         start=readings.finite(place.origin + (spoken.start or 0.0)),
     )
-
-
-def _arg(callback: Callback, place: int) -> object:
-    return callback.args[place] if place < len(callback.args) else None

@@ -35,6 +35,7 @@ from services.ingest.bot.steps import (
     Input,
     Ordered,
     Outcome,
+    together,
 )
 from services.ingest.bot.telling import Telling
 
@@ -164,14 +165,13 @@ def _is_owner(present: Roster, participant_id: str) -> bool:
 
 def _finished(bot: Bot, outcomes: list[Outcome]) -> tuple[Bot, Outcome]:
     """One outcome of several: redacted where that was asked for, and its facts numbered."""
-    facts: list[Event] = []
-    for fact in (fact for outcome in outcomes for fact in outcome.facts):
+    whole, facts = together(outcomes), list[Event]()
+    for fact in whole.facts:
         bot, numbered = counted(
             bot, redaction.redact_event(fact) if bot.charge.redact_pii else fact
         )
         facts.append(numbered)
-    captions = tuple(caption for outcome in outcomes for caption in outcome.captions)
+    captions = whole.captions
     if bot.charge.redact_pii:
         captions = tuple(redaction.redact_event(caption) for caption in captions)
-    effects = tuple(effect for outcome in outcomes for effect in outcome.effects)
-    return bot, Outcome(tuple(facts), captions, effects)
+    return bot, Outcome(tuple(facts), captions, whole.effects)

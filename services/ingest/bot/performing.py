@@ -231,8 +231,7 @@ class Performing:
             raise CallRefusedError("file_id: the file cannot be read") from error
 
     def _fact(self, fact: type[F], **fields: Any) -> F:  # noqa: ANN401 - a fact's own fields
-        session_id, bot_id = self._charge.session_id, self._charge.bot_id
-        return fact(session_id=session_id, time=self._now(), bot_id=bot_id, number=0, **fields)
+        return fact(**self._charge.head(self._now()), **fields)
 
 
 def _pictures() -> ModuleType:

@@ -89,7 +89,7 @@ def _enter(roster: Roster, data: object, charge: Charge, at: datetime) -> Step:
     bots = roster.bots if own is None else roster.bots | {own}
     roster = replace(roster, own_id=own, bots=bots, joined=True, early=())
     present = [entry for key, entry in entries.items() if key != "local"]
-    visits = (_arg(callback, 0) for callback in early if callback.name in _VISITS)
+    visits = (callback.arg(0) for callback in early if callback.name in _VISITS)
     seen = {people.ident(entry) for entry in (*present, *visits)}
     told: list[Event] = []
     for participant_id in tuple(roster.people):
@@ -106,27 +106,24 @@ def _enter(roster: Roster, data: object, charge: Charge, at: datetime) -> Step:
 
 
 def _on_present(roster: Roster, callback: Callback, charge: Charge) -> Step:
-    return _meet(roster, _arg(callback, 0), charge, callback.at)
+    return _meet(roster, callback.arg(0), charge, callback.at)
 
 
 def _on_left(roster: Roster, callback: Callback, charge: Charge) -> Step:
-    participant_id = people.ident(_arg(callback, 0))
+    participant_id = people.ident(callback.arg(0))
     if participant_id is None or participant_id not in roster.people:
         return roster, ()
-    reason = readings.text(_arg(callback, 1), readings.MAX_NAME)
+    reason = readings.text(callback.arg(1), readings.MAX_NAME)
     return _leave(roster, participant_id, reason, charge, callback.at)
 
 
 def _on_counts(roster: Roster, callback: Callback, charge: Charge) -> Step:
-    told = readings.mapping(_arg(callback, 0))
+    told = readings.mapping(callback.arg(0))
     present, hidden = readings.count(told.get("present")), readings.count(told.get("hidden")) or 0
     if present is None or roster.counts == (present, hidden):
         return roster, ()
     fact = ParticipantCountsChanged(
-        session_id=charge.session_id,
-        time=callback.at,
-        bot_id=charge.bot_id,
-        number=0,
+        **charge.head(callback.at),
         present=present,
         hidden=hidden,
     )
@@ -134,14 +131,11 @@ def _on_counts(roster: Roster, callback: Callback, charge: Charge) -> Step:
 
 
 def _on_active_speaker(roster: Roster, callback: Callback, charge: Charge) -> Step:
-    participant_id = _somebody(roster, _arg(callback, 0))
+    participant_id = _somebody(roster, callback.arg(0))
     if participant_id is None or participant_id == roster.active_speaker:
         return roster, ()
     fact = ActiveSpeakerChanged(
-        session_id=charge.session_id,
-        time=callback.at,
-        bot_id=charge.bot_id,
-        number=0,
+        **charge.head(callback.at),
         participant_id=participant_id,
     )
     return replace(roster, active_speaker=participant_id), (fact,)
@@ -186,10 +180,7 @@ def _joined(person: Person, entry: object, charge: Charge, at: datetime) -> Part
 
 def _updated(person: Person, charge: Charge, at: datetime) -> ParticipantUpdated:
     return ParticipantUpdated(
-        session_id=charge.session_id,
-        time=at,
-        bot_id=charge.bot_id,
-        number=0,
+        **charge.head(at),
         participant_id=person.participant_id,
         name=person.name,
         user_id=person.user_id,
@@ -217,7 +208,3 @@ def _somebody(roster: Roster, entry: object) -> str | None:
     local = people.info(entry).get("isLocal") is True
     participant_id = people.ident(entry)
     return None if local or is_bot(roster, participant_id) else participant_id
-
-
-def _arg(callback: Callback, place: int) -> object:
-    return callback.args[place] if place < len(callback.args) else None

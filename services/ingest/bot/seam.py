@@ -27,6 +27,10 @@ class Callback(msgspec.Struct, frozen=True):
     at: datetime
     heard: float
 
+    def arg(self, place: int) -> object:
+        """An argument by its place, None where Daily gave fewer."""
+        return self.args[place] if place < len(self.args) else None
+
 
 class Request(msgspec.Struct, frozen=True):
     """A method of Daily's client to call, by position; its completion is awaited for `seconds`.

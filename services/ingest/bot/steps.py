@@ -1,5 +1,6 @@
 """What the folds of a bot take and give: inputs from the call, facts and effects. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -22,6 +23,10 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     vocabulary: tuple[str, ...] = ()
     redact_pii: bool = False
     consent_notice: str = ""
+
+    def head(self, at: datetime) -> dict[str, Any]:
+        """What every CallFact of the bot begins with; the composition gives it its number."""
+        return {"session_id": self.session_id, "time": at, "bot_id": self.bot_id, "number": 0}
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -86,3 +91,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 NOTHING = Outcome()
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """What follows from several folds or inputs, in their order."""
+    return Outcome(
+        facts=tuple(fact for outcome in outcomes for fact in outcome.facts),
+        captions=tuple(caption for outcome in outcomes for caption in outcome.captions),
+        effects=tuple(effect for outcome in outcomes for effect in outcome.effects),
+    )

@@ -77,12 +77,7 @@ def step(
 ) -> tuple[Telling, tuple[Event, ...]]:
     """The facts of one callback; () for the callbacks of others and for what is told already."""
     first, second, *_ = *callback.args, None, None
-    head: _Head = {
-        "session_id": charge.session_id,
-        "time": at,
-        "bot_id": charge.bot_id,
-        "number": 0,
-    }
+    head: _Head = charge.head(at)
     match callback.name:
         case "on_network_stats_updated":
             return _network(telling, head, first)

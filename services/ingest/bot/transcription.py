@@ -91,13 +91,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def head(self) -> dict[str, Any]:
         """What every fact of a bot begins with."""
-        charge = self.charge
-        return {
-            "session_id": charge.session_id,
-            "time": self.at,
-            "bot_id": charge.bot_id,
-            "number": 0,
-        }
+        return self.charge.head(self.at)
 
     @property
     def offset(self) -> float:

@@ -83,11 +83,9 @@ class Hosts:
         await Host(self._means, requested, door).run()
 
     async def _requested(self, session_id: str) -> SessionRequested | None:
-        only = [subjects.events_of_type(session_id, SessionRequested)]
-        async for batch in self._links.reader.read(only):
-            for _, event in batch.events:
-                if isinstance(event, SessionRequested):
-                    return event
+        for _, event in await self._links.log.read(session_id, types=(SessionRequested,)):
+            if isinstance(event, SessionRequested):
+                return event
         return None
 
     async def _on_wanted(self, message: Msg) -> None:
