@@ -13,6 +13,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY contracts contracts
 COPY services services
 COPY earshot earshot
+COPY evaluation evaluation
 COPY benchmarks benchmarks
 RUN /opt/earshot/bin/python -m pip install --no-deps --no-build-isolation .
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv-package run fmt lint type imports test check bench rooms seal lock clean
+.PHONY: help venv-package run fmt lint type imports test check bench rooms disturb seal lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ bench: $(VENV)/run.stamp ## the benchmarks, each beside its baseline
 
 rooms: $(VENV)/dev.stamp ## fifty bots at once in rooms of the fake, and what each one takes
 	ROOMS=50 $(BIN)/pytest --timeout 400 -s tests/e2e/test_daily_many.py
+
+disturb: $(VENV)/dev.stamp ## four context instances under 2,000 events/s, one killed every 5 s for 2 minutes
+	DISTURB_SECONDS=120 DISTURB_MARGIN=0.5 $(BIN)/pytest --timeout 900 -s tests/e2e/test_context_disturbed.py
 
 seal: $(VENV)/dev.stamp ## rewrite the sealed schema after a deliberate change
 	$(BIN)/python -m contracts.schema

@@ -12,10 +12,12 @@ from contracts.events import QueryAnswered
 from services._runtime.app import Runtime
 from services._runtime.outbox import Outbox
 from services._runtime.projection import Batch, project
-from services._runtime.pull import Pull, numbers
+from services._runtime.pull import Pull
 from services._runtime.settings import Settings
 from services._runtime.spool import Spool
 from services.context import assembly, room
+from services.context.indexing import Indices
+from services.context.retrieval.index import Index
 from services.context.service import serve as context
 from services.context.state import Room
 from services.llm import extractive
@@ -132,10 +134,8 @@ async def rebuild(given: Settings) -> Figure:
 async def _read_raw(own: Runtime) -> None:
     filters = [subjects.session_events("long")]
     async with Pull(own.nc, own.js, streams.MEETINGS.name, filters) as pull:
-        pending = pull.pending
-        while pending > 0:
-            if messages := await pull.next():
-                pending = numbers(messages[-1].reply).pending
+        async for _ in pull.stored():
+            pass
 
 
 async def _timed(work: Callable[[], Awaitable[object]]) -> float:
@@ -165,11 +165,12 @@ async def question(given: Settings) -> Figure:
             await answers.get()
             ours.append(time.perf_counter() - start)
         known = room.fold(await own.log.read(rig.SESSION))
-    raw = [_answered(known, number, given.context_tokens) for number in range(QUESTIONS)]
+    index = await Indices(1).of(rig.SESSION, known)
+    raw = [_answered(known, index, number, given.context_tokens) for number in range(QUESTIONS)]
     return latency("question overhead", "the extractive assistant alone", ours, raw)
 
 
-def _answered(known: Room, number: int, budget: int) -> float:
+def _answered(known: Room, index: Index, number: int, budget: int) -> float:
     asked = rig.question(number)
     job = AnswerQuery(
         session_id=asked.session_id,
@@ -177,7 +178,7 @@ def _answered(known: Room, number: int, budget: int) -> float:
         task=asked.task,
         query=asked.query,
         deadline=asked.deadline,
-        context=assembly.assemble(known, budget),
+        context=assembly.assemble(known, asked.query, budget, index),
     )
     start = time.perf_counter()
     extractive.answered(job)

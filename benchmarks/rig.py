@@ -3,23 +3,33 @@
 import asyncio
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+import msgspec
 import nats
+import nats.errors
 
+import contracts
+from contracts import subjects
 from contracts.events import QueryAsked, SegmentHeard, SessionRequested
-from services._runtime import app, nats_server, provision
+from contracts.queries import Health
+from services._runtime import app, nats_server, provision, tether
 from services._runtime.app import Runtime
 from services._runtime.settings import Settings
+from services.gateway import service as gateway_service
 
 STORE_BYTES = 4 << 30
 START_SECONDS = 20
+ROOT = Path(contracts.__file__).parents[1]
+"""Where the packages are."""
 SESSION = "bench"
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -82,6 +92,56 @@ async def serving(given: Settings, **services: Serve) -> AsyncIterator[None]:
         yield
         for task in tasks:
             task.cancel()
+
+
+@asynccontextmanager
+async def apart(own: Runtime, *services: str) -> AsyncIterator[None]:
+    """Services as processes of their own, with a runtime's settings and no model."""
+    given, env = own.settings, {**os.environ, "PYTHONPATH": str(ROOT)}
+    env |= {tether.PARENT: str(os.getpid()), "EARSHOT_NATS_URL": given.nats}
+    env |= {"EARSHOT_DATA_DIR": str(given.data_dir), "OPENAI_API_KEY": ""}
+    processes = []
+    try:
+        for name in services:
+            started = asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", f"services.{name}"),
+                env=env,
+                cwd=given.data_dir,  # where no .env is
+                stdout=subprocess.DEVNULL,
+            )
+            processes.append(await started)
+        for name in services:
+            await _ready(own, name)
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            await process.wait()
+
+
+async def _ready(own: Runtime, service: str) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            with suppress(nats.errors.NoRespondersError, nats.errors.TimeoutError):
+                reply = await own.nc.request(subjects.health(service), b"", timeout=1)
+                if msgspec.json.decode(reply.data, type=Health).ready:
+                    return
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def gateway(own: Runtime) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a gateway in this process."""
+    listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def serve(opened: Runtime) -> None:
+        await gateway_service.serve(opened, listening.set_result)
+
+    async with serving(own.settings.model_copy(update={"port": 0}), gateway=serve):
+        url = f"http://127.0.0.1:{await listening}"
+        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as http:
+            yield http
 
 
 async def session(own: Runtime, session_id: str = SESSION) -> None:

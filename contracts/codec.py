@@ -4,9 +4,11 @@ Stored bytes are sealed with their session's key (libsodium's secretbox, a rando
 so that destroying the key erases them wherever they lie.
 """
 
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast, get_args
 
 import msgspec
+from nacl.bindings import crypto_secretbox_open
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
@@ -18,6 +20,7 @@ from contracts.queries import ContextReply, RoomReply, RoomWanted
 M = TypeVar("M")
 
 KEY_BYTES = SecretBox.KEY_SIZE
+NONCE_BYTES = SecretBox.NONCE_SIZE
 
 
 class MalformedMessageError(ValueError):
@@ -50,12 +53,21 @@ class Codec(Generic[M]):
     def decode(self, data: bytes) -> M | None:
         """Raise MalformedMessageError, naming the field, when a known type does not fit."""
         try:
+            return self._decoder.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return self._decode_other(data, error)
+
+    def _decode_other(self, data: bytes, fault: Exception) -> M | None:
+        """What is not of today's shape: of an old one, of a newer producer's, or malformed."""
+        try:
             tag = _peek.decode(data).type
             if tag in upcast.STEPS:
                 return self._decode_old(data)
-            return self._decoder.decode(data) if tag in self._known else None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedMessageError(str(error)) from error
+        if tag in self._known:
+            raise MalformedMessageError(str(fault)) from fault
+        return None
 
     def _decode_old(self, data: bytes) -> M | None:
         stored = upcast.upcast(msgspec.json.decode(data, type=dict[str, Any]), upcast.STEPS)
@@ -77,15 +89,21 @@ def encode(message: Fact | Command) -> bytes:
     return _encoder.encode(message)
 
 
+@lru_cache(maxsize=1024)
+def _box(key: bytes) -> SecretBox:
+    return SecretBox(key)
+
+
 def seal(plain: bytes, key: bytes) -> bytes:
     """Encrypt and authenticate; 40 bytes longer."""
-    return bytes(SecretBox(key).encrypt(plain))
+    return bytes(_box(key).encrypt(plain))
 
 
 def unseal(sealed: bytes, key: bytes) -> bytes:
     """Raise SealedMessageError when the bytes were not sealed with `key`."""
     try:
-        return SecretBox(key).decrypt(sealed)
+        # SecretBox does the same with twice the work around it, and a fold reads millions.
+        return crypto_secretbox_open(sealed[NONCE_BYTES:], sealed[:NONCE_BYTES], key)
     except CryptoError as error:
         raise SealedMessageError("the bytes do not open with this session's key") from error
 

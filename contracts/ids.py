@@ -38,7 +38,10 @@ from contracts.events import (
     QueryFailed,
     RecordingAttached,
     RoomEmptied,
+    SegmentCorrected,
     SegmentHeard,
+    SegmentRedacted,
+    SegmentSuppressed,
     SessionEnded,
     SessionEnding,
     SessionFailed,
@@ -46,6 +49,8 @@ from contracts.events import (
     SessionRequested,
     SessionStarted,
     SessionWaiting,
+    SpeakerRenamed,
+    SpeakersMerged,
     TimerElapsed,
 )
 
@@ -62,9 +67,17 @@ def segment_id(
     return "seg_" + digest(session_id, participant, track, f"{start:.3f}", text)
 
 
-def compaction_id(session_id: str, level: int, first: str, last: str) -> str:
-    """One compaction: asking for the same range again is asking once."""
-    return "cmp_" + digest(session_id, level, first, last)
+def compaction_id(session_id: str, level: int, first: str, last: str, revision: int = 0) -> str:
+    """One compaction: asking for the same range again is asking once, until what is in it changed.
+
+    `revision` counts what was corrected or removed in the session before.
+    """
+    return "cmp_" + digest(session_id, level, first, last, *([revision] if revision else []))
+
+
+def chat_id(session_id: str, bot_id: str, number: int) -> str:
+    """A line of chat where it stands among segments."""
+    return "chat_" + digest(session_id, bot_id, number)
 
 
 def of_event(event: Event) -> str:
@@ -73,6 +86,8 @@ def of_event(event: Event) -> str:
 
 
 def _meaning(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one row an event type
+    if isinstance(event, SegmentHeard):  # most events are
+        return f"segment:{event.segment_id}"
     if isinstance(event, CallFact):
         return f"call:{event.bot_id}:{event.number}"
     match event:
@@ -120,8 +135,14 @@ def _meaning(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one row an 
             return f"command:{command}"
         case CommandDone(command_id=command) | CommandFailed(command_id=command):
             return f"command-concluded:{command}"
-        case SegmentHeard(segment_id=segment):
-            return f"segment:{segment}"
+        case SegmentCorrected(segment_id=segment, revision=revision):
+            return f"corrected:{segment}:{revision}"
+        case SegmentSuppressed(segment_id=segment):
+            return f"suppressed:{segment}"
+        case SegmentRedacted(segment_id=segment):
+            return f"redacted:{segment}"
+        case SpeakerRenamed(change_id=change) | SpeakersMerged(change_id=change):
+            return f"speakers:{change}"
         case QueryAsked(query_id=query):
             return f"asked:{query}"
         case QueryAnswered(query_id=query) | QueryFailed(query_id=query):

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from contracts.commands import Context
+from contracts.events import SegmentRef
 
 
 class ContextWanted(msgspec.Struct, frozen=True, kw_only=True, tag="ContextWanted"):
@@ -19,20 +20,85 @@ class ContextWanted(msgspec.Struct, frozen=True, kw_only=True, tag="ContextWante
 
 
 class ContextServed(msgspec.Struct, frozen=True, kw_only=True, tag="ContextServed"):
-    """`state_hash` is the digest of the folded state: equal logs give equal digests."""
+    """`state_hash` is the digest of the folded state: equal logs give equal digests.
+    `assembly_seconds` is what it took to choose what the context holds."""
 
     context: Context
     state_hash: str
+    assembly_seconds: float = 0.0
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="Refused"):
-    """Why a query got no reply: no such session, a fold that is behind, or too small a budget."""
+    """Why a query got no reply: no such session, a fold that is behind, or one that asks for what
+    cannot be, such as too small a budget."""
 
     reason: Literal["unknown_session", "behind", "unfit"]
     detail: str = ""
 
 
 ContextReply: TypeAlias = ContextServed | Refused
+
+
+class ChangesWanted(msgspec.Struct, frozen=True, kw_only=True, tag="ChangesWanted"):
+    """What is new or different in a session since a sequence; answered from `min_seq` on."""
+
+    session_id: str
+    since_seq: int
+    min_seq: int = 0
+
+
+class ChangesServed(msgspec.Struct, frozen=True, kw_only=True, tag="ChangesServed"):
+    """Segments heard since then, those of before that were corrected, renamed or given another
+    speaker, the ids of those that were removed, and the summaries made or withdrawn."""
+
+    as_of_seq: int
+    heard: tuple[SegmentRef, ...]
+    changed: tuple[SegmentRef, ...]
+    removed: tuple[str, ...]
+    summarised: int
+    withdrawn: int
+
+
+ChangesReply: TypeAlias = ChangesServed | Refused
+
+
+class SearchWanted(msgspec.Struct, frozen=True, kw_only=True, tag="SearchWanted"):
+    """Segments that match `query` in the sessions of one partition, best first.
+
+    `min_seq` is the stream sequence the model must have read to; `since` and `until` bound when it
+    was said, by the clock.
+    """
+
+    query: str
+    mode: Literal["keyword", "semantic", "hybrid"] = "keyword"
+    limit: int = 20
+    session_id: str | None = None
+    speaker: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    min_seq: int = 0
+
+
+class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
+    """One segment found. `snippet` is its text around the words found, which stand between the
+    control characters U+0002 and U+0003; `score` grows with relevance, alike in every partition."""
+
+    session_id: str
+    segment: SegmentRef
+    time: datetime
+    snippet: str
+    score: float
+
+
+class SearchServed(msgspec.Struct, frozen=True, kw_only=True, tag="SearchServed"):
+    """The best of one partition. `mode` is the one used: without embeddings it is "keyword"."""
+
+    as_of_seq: int
+    mode: Literal["keyword", "semantic", "hybrid"]
+    hits: tuple[SearchHit, ...]
+
+
+SearchReply: TypeAlias = SearchServed | Refused
 
 
 class RoomWanted(msgspec.Struct, frozen=True, kw_only=True, tag="RoomWanted"):

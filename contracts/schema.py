@@ -13,11 +13,15 @@ from contracts.queries import (
     AnswerDelta,
     AudioChunk,
     Caption,
+    ChangesReply,
+    ChangesWanted,
     ContextReply,
     ContextWanted,
     Health,
     RoomReply,
     RoomWanted,
+    SearchReply,
+    SearchWanted,
 )
 from contracts.recording import Header
 
@@ -31,6 +35,10 @@ def render() -> str:
         "command": Job,
         "context_wanted": ContextWanted,
         "context_reply": ContextReply,
+        "changes_wanted": ChangesWanted,
+        "changes_reply": ChangesReply,
+        "search_wanted": SearchWanted,
+        "search_reply": SearchReply,
         "answer_delta": AnswerDelta,
         "room_wanted": RoomWanted,
         "room_reply": RoomReply,

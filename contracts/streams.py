@@ -71,10 +71,12 @@ CTX = "CTX"
 ROOMS = "ROOMS"
 BOTS = "BOTS"
 """Leases: the bot of each session that has one, renewed while it lives."""
+OWNERS = "OWNERS"
+"""Who folds which partition, and which instances there are, renewed while they live."""
 RECORDINGS = "RECORDINGS"
 """The object store that holds uploaded recordings, sealed."""
 FILES = "FILES"
 """The object store that holds what is played and shown in rooms, and pictures taken, sealed."""
 
 OBJECT_STORES = (RECORDINGS, FILES)
-STREAMS = (MEETINGS, JOBS, KEYS, DEAD, bucket(CTX), bucket(ROOMS), bucket(BOTS))
+STREAMS = (MEETINGS, JOBS, KEYS, DEAD, bucket(CTX), bucket(ROOMS), bucket(BOTS), bucket(OWNERS))

@@ -57,6 +57,12 @@ def type_in_every_session(event_type: type[Fact]) -> str:
     return f"m.*.*.{_tag(event_type)}"
 
 
+def partition_of(subject: str) -> int | None:
+    """The partition an event's subject names; None for a subject of something else."""
+    kind, _, rest = subject.partition(".")
+    return int(rest.partition(".")[0]) if kind == "m" else None
+
+
 def session_of(subject: str) -> str:
     """The session an event's subject names."""
     return subject.split(".")[2]
@@ -139,6 +145,42 @@ def lease(session_id: str) -> str:
 def context_of(number: int) -> str:
     """Core NATS: where the owner of a partition answers for its sessions' contexts."""
     return f"ctx.get.{number}"
+
+
+def changes_of(number: int) -> str:
+    """Core NATS: where the owner of a partition says what changed in its sessions."""
+    return f"ctx.changes.{number}"
+
+
+def search_of(number: int) -> str:
+    """Core NATS: where the owner of a partition searches its sessions."""
+    return f"ctx.search.{number}"
+
+
+def partition_lease(number: int) -> str:
+    """Key of the ownership of a partition in the OWNERS bucket."""
+    return f"p.{number}"
+
+
+def member(instance: str) -> str:
+    """Key of an instance that may own partitions in the OWNERS bucket."""
+    return f"m.{token(instance)}"
+
+
+EVERY_MEMBER = "m.*"
+EVERY_PARTITION_LEASE = "p.*"
+OWNERS_MOVED = "owners.moved"
+"""Core NATS: where it is said that a look at the OWNERS bucket is worth while now."""
+
+
+def pages(session_id: str) -> str:
+    """Keys of the pages of a session's folded state in the CTX bucket."""
+    return f"g.{partition(session_id)}.{token(session_id)}.*"
+
+
+def page(session_id: str, number: int) -> str:
+    """Key of one page of a session's folded state in the CTX bucket."""
+    return f"g.{partition(session_id)}.{token(session_id)}.{number}"
 
 
 def health(service: str) -> str:

@@ -17,7 +17,7 @@ from earshot.errors import (
     UnreachableError,
 )
 from earshot.text import masked
-from earshot.views import Answer, Created, Delta, Page, View
+from earshot.views import Answer, ContextView, Created, Delta, Page, View
 
 CONNECT_SECONDS = 5.0
 REPLY_SECONDS = 60.0
@@ -149,6 +149,24 @@ class Client:
         request = self._http.build_request("GET", f"{_path(session_id)}/transcript.{form}")
         return self._send(request, MEDIA_TYPES[form])
 
+    def context(
+        self,
+        session_id: str,
+        query: str,
+        budget_tokens: int | None = None,
+        at_seq: int | None = None,
+    ) -> tuple[ContextView, str]:
+        """The context an answer would get, and what the Server-Timing header says, if it is there.
+
+        `at_seq` asks for it as of then.
+        """
+        numbers = _given({"budget_tokens": budget_tokens, "at_seq": at_seq})
+        path = f"{_path(session_id)}/context"
+        answer = self._sent(
+            self._http.build_request("GET", path, params={"query": query, **numbers})
+        )
+        return _decode(answer.content, ContextView), answer.headers.get("server-timing", "")
+
     def record(self, session_id: str) -> Iterator[bytes]:
         """The session's recording, bytes as they come."""
         accept = {"accept": "application/jsonl"}
@@ -158,12 +176,15 @@ class Client:
             yield from response.iter_bytes(CHUNK_BYTES)
 
     def _send(self, request: httpx.Request, kind: str | None = None) -> bytes:
+        return self._sent(request, kind).content
+
+    def _sent(self, request: httpx.Request, kind: str | None = None) -> httpx.Response:
         with self._reaching():
             response = self._http.send(request)
             self._check(response)
             if kind is not None:
                 self._check_kind(response, kind)
-            return response.content
+            return response
 
     @contextlib.contextmanager
     def _stream(self, request: httpx.Request) -> Iterator[httpx.Response]:

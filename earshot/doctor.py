@@ -1,5 +1,6 @@
 """Is every part reachable and working: the checks behind `earshot doctor`. Changes nothing."""
 
+import asyncio
 import platform
 import shutil
 import sys
@@ -22,6 +23,8 @@ from services._runtime import keyring, provision
 from services._runtime.connection import UnavailableError, connect_once
 from services._runtime.keyring import KeyGoneError, Keyring
 from services._runtime.settings import Settings, SettingsError
+from services.context.embedding import choosing
+from services.context.embedding.seam import EmbeddingError
 from services.gateway import keyfile
 
 OLDEST_PYTHON = (3, 11)
@@ -44,6 +47,7 @@ async def examine(settings: Settings, url: str) -> list[Finding]:
         *await _event_log(settings),
         await _gateway(url),
         await _openai(settings),
+        await _embeddings(settings),
         await _daily(settings),
     ]
 
@@ -181,6 +185,25 @@ def _models_answered(base: str, status: int) -> Finding:
     if status != httpx.codes.OK:
         return warn("openai", f"{masked(base)} answers, but lists no models (HTTP {status})")
     return ok("openai", f"{masked(base)} answers")
+
+
+async def _embeddings(settings: Settings) -> Finding:
+    try:
+        embedder = choosing.chosen(settings)
+    except SettingsError as error:
+        return fail("embeddings", str(error), "pip install 'earshot[embeddings]'")
+    if embedder is None:
+        return ok("embeddings", "off: contexts and search go by words")
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            length = (await embedder.embed(["earshot"])).shape[1]
+    except (EmbeddingError, TimeoutError) as error:
+        cause = str(error) or "no answer in time"
+        advice = "check OPENAI_EMBEDDING_MODEL, OPENAI_BASE_URL and OPENAI_API_KEY"
+        return fail("embeddings", f"{settings.embeddings}: {cause}", advice)
+    finally:
+        await embedder.aclose()
+    return ok("embeddings", f"{settings.embeddings}: vectors of {length} numbers")
 
 
 async def _daily(settings: Settings) -> Finding:

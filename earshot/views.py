@@ -2,7 +2,7 @@
 
 import msgspec
 
-from contracts.events import SegmentRef
+from contracts.events import Coverage, SegmentRef
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -72,3 +72,22 @@ class Answer(msgspec.Struct, frozen=True):
     cached: bool = False
     model: str = ""
     usage: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class ContextPart(msgspec.Struct, frozen=True):
+    """A piece of a context, and the segments it quotes or rests on."""
+
+    kind: str
+    text: str
+    from_seq: int
+    to_seq: int
+    segment_ids: tuple[str, ...]
+
+
+class ContextView(msgspec.Struct, frozen=True):
+    """The context that an answer would get."""
+
+    as_of_seq: int
+    tokens: int
+    parts: tuple[ContextPart, ...]
+    coverage: Coverage

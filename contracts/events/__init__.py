@@ -78,7 +78,12 @@ from contracts.events.meeting import (
     ParticipantJoined as ParticipantJoined,
     ParticipantLeft as ParticipantLeft,
     ParticipantUpdated as ParticipantUpdated,
+    SegmentCorrected as SegmentCorrected,
     SegmentHeard as SegmentHeard,
+    SegmentRedacted as SegmentRedacted,
+    SegmentSuppressed as SegmentSuppressed,
+    SpeakerRenamed as SpeakerRenamed,
+    SpeakersMerged as SpeakersMerged,
     TranscriptionFailed as TranscriptionFailed,
     TranscriptionStalled as TranscriptionStalled,
     TranscriptionStarted as TranscriptionStarted,
@@ -138,6 +143,11 @@ MeetingEvent: TypeAlias = (
     | GapOpened
     | GapClosed
     | SegmentHeard
+    | SegmentCorrected
+    | SegmentSuppressed
+    | SegmentRedacted
+    | SpeakerRenamed
+    | SpeakersMerged
     | GapFilled
 )
 AssistantEvent: TypeAlias = (

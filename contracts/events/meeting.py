@@ -117,6 +117,50 @@ class SegmentHeard(Fact, frozen=True, kw_only=True, tag="SegmentHeard"):
     words: tuple[Word, ...] = ()
 
 
+class SegmentCorrected(Fact, frozen=True, kw_only=True, tag="SegmentCorrected"):
+    """The segment says `text` from here on; `revision` counts its corrections, from 1.
+
+    A redacted or suppressed segment is not brought back by it.
+    """
+
+    segment_id: str
+    revision: int
+    text: str
+    words: tuple[Word, ...] = ()
+
+
+class SegmentSuppressed(Fact, frozen=True, kw_only=True, tag="SegmentSuppressed"):
+    """The segment is no part of the meeting: nobody said it, or it was heard a second time."""
+
+    segment_id: str
+    reason: str = ""
+
+
+class SegmentRedacted(Fact, frozen=True, kw_only=True, tag="SegmentRedacted"):
+    """What the segment said is to be known no more, nor anything that was made of it."""
+
+    segment_id: str
+
+
+class SpeakerRenamed(Fact, frozen=True, kw_only=True, tag="SpeakerRenamed"):
+    """A speaker is called `name` from the beginning on; `contracts.speakers` says how it is read.
+
+    `speaker` is a speaker's id, or the name they are shown by. `change_id` tells two apart.
+    """
+
+    change_id: str
+    speaker: str
+    name: str
+
+
+class SpeakersMerged(Fact, frozen=True, kw_only=True, tag="SpeakersMerged"):
+    """Two speakers are one person, whom the meeting knows as `into`; ids or shown names."""
+
+    change_id: str
+    speaker: str
+    into: str
+
+
 class GapFilled(Fact, frozen=True, kw_only=True, tag="GapFilled"):
     """A second source gave `segments` segments for the gap."""
 

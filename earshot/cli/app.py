@@ -8,6 +8,7 @@ import typer
 from earshot.cli.asking import ask, summary
 from earshot.cli.benching import bench
 from earshot.cli.checking import doctor
+from earshot.cli.evaluating import evaluate
 from earshot.cli.joining import join
 from earshot.cli.playing import import_, replay
 from earshot.cli.reading import record, sessions, transcript
@@ -60,6 +61,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(import_)
+app.command("eval")(evaluate)
 app.command(
     add_help_option=False,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},

@@ -10,6 +10,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from services._runtime.frames import Cutter
 from services._runtime.heeding import heeding
 
 log = structlog.get_logger()
@@ -23,7 +24,11 @@ class UnavailableError(Exception):
 
 
 class HeedingClient(Client):
-    """A client whose requests end when they are cancelled."""
+    """A client whose requests end when they are cancelled, and that a sink can be given to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps = Cutter(self)
 
     async def request(
         self,

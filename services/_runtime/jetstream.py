@@ -30,6 +30,9 @@ EXPECT_IN = "Nats-Expected-Last-Subject-Sequence-Subject"
 WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 """The server's error codes for an expected sequence that is not the last one."""
 
+_FULL = frozenset({10002, 10023})
+"""The server's error codes for a store without room, the account's and its own."""
+
 _NO_MESSAGE = 10037
 """The server's error code for a subject without messages; a missing stream has another."""
 
@@ -53,6 +56,14 @@ class ConflictError(Exception):
 
 class RefusedError(Exception):
     """The server will never take this message; the code is the server's."""
+
+
+class TooLargeError(RefusedError):
+    """The message is larger than the server's max_payload."""
+
+
+class FullError(RefusedError):
+    """The store has no room now; later it may have some."""
 
 
 def too_large(data: bytes, headers: Mapping[str, str], nc: Client) -> bool:
@@ -88,32 +99,44 @@ async def publish(
     headers: Mapping[str, str] | None = None,
     expect: int | None = None,
     expect_in: str | None = None,
+    for_room: bool = True,
 ) -> int:
     """Append and return the stream sequence; for a repeated `key`, that of its first appearance.
 
-    `expect` is the last sequence the subject (or the filter `expect_in`) must stand at. Raises
-    ConflictError when it does not, RefusedError, or UnavailableError after LIMIT_SECONDS.
+    `expect` is the last sequence the subject (or the filter `expect_in`) must stand at; without
+    `for_room`, room in the server's store is not waited for. Raises ConflictError, TooLargeError,
+    FullError, another RefusedError, or UnavailableError after LIMIT_SECONDS.
     """
     sent = _headers(key, headers, expect, expect_in)
     if too_large(data, sent, js._nc):  # noqa: SLF001 - nats-py has no public way
-        raise RefusedError("larger than the server's max_payload")
+        raise TooLargeError("larger than the server's max_payload")
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
-            while True:
-                if not js._nc.is_connected:  # noqa: SLF001 - as above
-                    # Published now, it would be kept and sent long after the caller was told no.
-                    await asyncio.sleep(PAUSE_SECONDS)
-                    continue
-                try:
-                    return (await js.publish(subject, data, ACK_SECONDS, headers={**sent})).seq
-                except TRANSIENT:
-                    await asyncio.sleep(PAUSE_SECONDS)
+            return await _stored(js, subject, data, sent, for_room=for_room)
     except TimeoutError:
         raise UnavailableError("NATS did not acknowledge in time") from None
     except nats.js.errors.APIError as error:
         if error.err_code in WRONG_LAST_SEQUENCE:
             raise ConflictError(subject) from error
-        raise RefusedError(str(error.err_code)) from error
+        refusal = FullError if error.err_code in _FULL else RefusedError
+        raise refusal(str(error.err_code)) from error
+
+
+async def _stored(
+    js: JetStreamContext, subject: str, data: bytes, headers: dict[str, str], *, for_room: bool
+) -> int:
+    """Tried again for as long as that may help."""
+    while True:
+        if not js._nc.is_connected:  # noqa: SLF001 - nats-py has no public way
+            # Published now, it would be kept and sent long after the caller was told no.
+            await asyncio.sleep(PAUSE_SECONDS)
+            continue
+        try:
+            return (await js.publish(subject, data, ACK_SECONDS, headers={**headers})).seq
+        except TRANSIENT as error:
+            if not for_room and (code := getattr(error, "err_code", None)) in _FULL:
+                raise FullError(str(code)) from error
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 def _headers(

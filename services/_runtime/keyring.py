@@ -94,12 +94,16 @@ class Keyring:
         except ConflictError:
             await self._load(_CHECK_ID)
 
+    def known(self, session_id: str) -> bytes | None:
+        """The session's key where it is in memory."""
+        if (key := self._keys.get(session_id)) is not None:
+            self._keys.move_to_end(session_id)
+        return key
+
     async def key(self, session_id: str) -> bytes:
         """The session's key; raises KeyGoneError, WrongMasterKeyError or UnavailableError."""
-        if (key := self._keys.get(session_id)) is None:
+        if (key := self.known(session_id)) is None:
             key = self._remember(session_id, await self._load(session_id))
-        else:
-            self._keys.move_to_end(session_id)
         return key
 
     async def create(self, session_id: str) -> bytes:

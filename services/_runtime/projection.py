@@ -21,7 +21,7 @@ from contracts.events import Event, Numbered
 from services._runtime.connection import UnavailableError
 from services._runtime.jetstream import key_of
 from services._runtime.keyring import KeyGoneError, Keyring
-from services._runtime.pull import BrokenOffError, Pull, numbers
+from services._runtime.pull import BrokenOffError, Delivered, Pull, numbers
 
 log = structlog.get_logger()
 
@@ -35,6 +35,8 @@ AWAY = (
 """What a consumer or a request meets while the server is away or has forgotten it."""
 
 PAUSE_SECONDS = 0.2
+AT_ONCE = 512
+"""Events opened in one go: a few milliseconds' work."""
 
 
 class RolledBackError(Exception):
@@ -59,9 +61,15 @@ class Reader:
         self._nc, self._js, self._keyring = nc, js, keyring
 
     async def follow(
-        self, filters: Sequence[str], after: int, key: str = ""
+        self,
+        filters: Sequence[str],
+        after: int,
+        key: str = "",
+        only: frozenset[int] | None = None,
     ) -> AsyncGenerator[Batch, None]:
         """Every event of `filters` after a sequence, then each new one, for ever.
+
+        Without filters the whole log is read, and opened are the events of `only` these partitions.
 
         Outlives the server: it reads on where it was. A batch may be empty: at the tip. `key` is
         that of the event at `after`, where known. Raises RolledBackError when the server came back
@@ -72,7 +80,7 @@ class Reader:
             try:
                 if key:
                     await self._still_holds(seq, key)
-                async with aclosing(self._batches(filters, seq)) as batches:
+                async with aclosing(self._batches(filters, seq, only)) as batches:
                     async for batch in batches:
                         yield batch
                         if batch.upto > seq:
@@ -97,7 +105,9 @@ class Reader:
 
         Raises UnavailableError.
         """
-        return await self._event(numbers(message.reply).stream_seq, message)
+        session_id, seq = subjects.session_of(message.subject), numbers(message.reply).stream_seq
+        key = await self._key(session_id, seq)
+        return None if key is None else _opened(session_id, key, seq, message.data)
 
     async def _still_holds(self, seq: int, key: str) -> None:
         """Raise RolledBackError when the message at `seq` is another one, or not written yet."""
@@ -112,44 +122,62 @@ class Reader:
         if lost:
             raise RolledBackError(f"the log no longer holds the event at {seq}")
 
-    async def _batches(self, filters: Sequence[str], after: int) -> AsyncGenerator[Batch, None]:
+    async def _batches(
+        self, filters: Sequence[str], after: int, only: frozenset[int] | None = None
+    ) -> AsyncGenerator[Batch, None]:
         async with Pull(self._nc, self._js, streams.MEETINGS.name, filters, after=after) as pull:
             upto, at_tip = after, pull.pending == 0
             if at_tip:
                 yield Batch((), upto, at_tip=True)
             while True:
                 if messages := await pull.next():
-                    batch = await self._batch(messages)
+                    batch = await self._batch(messages, only)
                     upto, at_tip = batch.upto, batch.at_tip
                     yield batch
                 elif not at_tip and await pull.waiting() == 0:
                     at_tip = True  # what was waiting was deleted
                     yield Batch((), upto, at_tip=True)
 
-    async def _batch(self, messages: Sequence[Msg]) -> Batch:
+    async def _batch(self, messages: Sequence[Delivered], only: frozenset[int] | None) -> Batch:
         events: list[Numbered] = []
-        for message in messages:
-            seq = numbers(message.reply).stream_seq
-            if (event := await self._event(seq, message)) is not None:
-                events.append((seq, event))
-        last = numbers(messages[-1].reply)
-        key = key_of(messages[-1].headers)
-        return Batch(tuple(events), last.stream_seq, last.pending == 0, key)
+        gone: set[str] = set()
+        for first in range(0, len(messages), AT_ONCE):
+            if first:
+                await asyncio.sleep(0)
+            for message in messages[first : first + AT_ONCE]:
+                if only is not None and subjects.partition_of(message.subject) not in only:
+                    continue
+                session_id = subjects.session_of(message.subject)
+                if session_id in gone:
+                    continue
+                key = self._keyring.known(session_id) or await self._key(session_id, message.seq)
+                if key is None:
+                    gone.add(session_id)
+                elif event := _opened(session_id, key, message.seq, message.data):
+                    events.append((message.seq, event))
+        last = messages[-1]
+        return Batch(tuple(events), last.seq, last.pending == 0, key_of(last.headers))
 
-    async def _event(self, seq: int, message: Msg) -> Event | None:
-        """None for what no fold can read: stored bytes never improve, and every fold skips them."""
+    async def _key(self, session_id: str, seq: int) -> bytes | None:
+        """The session's key, None where it is gone; raises UnavailableError."""
         try:
-            session_id = subjects.session_of(message.subject)
-            key = await self._keyring.key(session_id)
-            event = codec.events.decode(codec.unseal(message.data, key))
-            if event is None or event.session_id == session_id:
-                return event
-            log.warning("event.malformed", seq=seq, error="it names another session")
+            return await self._keyring.key(session_id)
         except KeyGoneError:
             log.debug("event.erased", seq=seq)
-        except (codec.SealedMessageError, codec.MalformedMessageError) as error:
-            log.warning("event.malformed", seq=seq, error=type(error).__name__)
+            return None
+
+
+def _opened(session_id: str, key: bytes, seq: int, sealed: bytes) -> Event | None:
+    """None for what no fold can read: stored bytes never improve, and every fold skips them."""
+    try:
+        event = codec.events.decode(codec.unseal(sealed, key))
+    except (codec.SealedMessageError, codec.MalformedMessageError) as error:
+        log.warning("event.malformed", seq=seq, error=type(error).__name__)
         return None
+    if event is None or event.session_id == session_id:
+        return event
+    log.warning("event.malformed", seq=seq, error="it names another session")
+    return None
 
 
 async def project(

@@ -230,6 +230,6 @@ class Pump:
         js = self._nc.jetstream()
         async with Pull(self._nc, js, streams.MEETINGS.name, [subject], headers_only=True) as pull:
             async for messages in pull.stored():
-                stored.update((message.headers or {}).get(KEY, "") for message in messages)
+                stored.update(message.headers.get(KEY, "") for message in messages)
                 stored &= keys
         return stored

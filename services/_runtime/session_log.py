@@ -5,7 +5,7 @@ from contextlib import aclosing
 from datetime import datetime
 
 from nats.js import JetStreamContext
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from contracts import streams, subjects
 from contracts.events import Fact, Numbered
@@ -54,12 +54,14 @@ class SessionLog:
         """Whether the event at `seq` is the one with this key.
 
         After a power loss the server may hand sequences out a second time; what was derived up to
-        such a sequence is of another log.
+        such a sequence is of another log. An event that was erased since was the one.
         """
+        if seq <= 0:
+            return False
         try:
             found = await self._js.get_msg(streams.MEETINGS.name, seq)
-        except (NotFoundError, BadRequestError):
-            return False
+        except NotFoundError:
+            return (await self._js.stream_info(streams.MEETINGS.name)).state.last_seq >= seq
         return key_of(found.headers) == key
 
     async def read(

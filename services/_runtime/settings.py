@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", alias="OPENAI_MODEL_NAME")
+    openai_embedding_model: str | None = Field(None, alias="OPENAI_EMBEDDING_MODEL")
+    embeddings: Literal["off", "local", "openai"] | None = Field(
+        None, alias="EARSHOT_EMBEDDINGS", validate_default=True
+    )
 
     room_minutes: int = Field(15, alias="EARSHOT_ROOM_MINUTES", ge=1, le=24 * 60)
     summary_seconds: float = Field(30, alias="EARSHOT_SUMMARY_SECONDS", ge=0, le=3600)
@@ -84,6 +88,19 @@ class Settings(BaseSettings):
         if low >= high:
             raise ValueError("must be below EARSHOT_COMPACT_ABOVE_TOKENS")
         return low
+
+    @field_validator("embeddings")
+    @classmethod
+    def _embeddings(cls, wanted: str | None, info: object) -> str:
+        """Where nothing is said, `openai` with a model for it, else `off`."""
+        given = getattr(info, "data", {})
+        model = given.get("openai_embedding_model")
+        chosen = wanted or ("openai" if model else "off")
+        if chosen == "openai" and not model:
+            raise ValueError("openai needs OPENAI_EMBEDDING_MODEL")
+        if chosen == "openai" and not given.get("openai_api_key"):
+            raise ValueError("openai needs some value in OPENAI_API_KEY")
+        return chosen
 
     @field_validator("daily_api_url")
     @classmethod

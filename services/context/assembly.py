@@ -1,139 +1,137 @@
-"""Room, budget to context: what a model gets to see, and what of the meeting that leaves out. Pure.
+"""Room, question, budget to context: what a model gets to see, and what of it is left out. Pure.
 
-The newest segments come first in claim, and at least half of the budget is theirs; summaries take
-the rest, the most condensed first. What does not fit is reported, never cut in the middle.
+Summaries come first, because they change least from one question to the next; then, in the order
+of the meeting, what is quoted. A line is quoted whole or not at all, and what is not quoted is
+reported as summarised or not covered.
 """
 
+import math
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Literal, NamedTuple
+
+import numpy as np
 
 from contracts.commands import Context, Part
-from contracts.events import Coverage, CoverageRange
-from services.context import tokens
-from services.context.state import Room, Segment, Summary
+from services.context import covering, lines, overview, tokens
+from services.context.overview import Shown
+from services.context.retrieval import meaning
+from services.context.retrieval.asking import understand
+from services.context.retrieval.index import Index
+from services.context.retrieval.meaning import Alike
+from services.context.retrieval.selecting import select
+from services.context.state import Room
+from services.context.tokens import UNITS, Measure
 
 SMALLEST_BUDGET = 200
 
-Seen = Literal["verbatim", "summarised", "not_covered"]
+WHOLE_SHARE = 0.5
+"""The most that summaries get of the budget of a question about the whole meeting."""
+SHARE = 1 / 16
+"""The most that full summaries get of any other."""
 
 
 class UnfitBudgetError(ValueError):
     """The budget is too small to hold anything of use."""
 
 
-class _Stretch(NamedTuple):
-    seen: Seen
-    from_seq: int
-    to_seq: int
-    segments: int
+def topic(question: str, budget: int, index: Index) -> str:
+    """The words that a line may be alike to in meaning; empty where no line has to be chosen."""
+    if index.upto[-1] <= budget:
+        return ""
+    return " ".join(understand(question, index.speakers).words)
 
 
-def assemble(room: Room, budget: int) -> Context:
-    """What fits into `budget` tokens, in the order of the meeting.
+def assemble(
+    room: Room,
+    question: str,
+    budget: int,
+    index: Index,
+    measure: Measure = tokens.units,
+    *,
+    alike: Alike | None = None,
+) -> Context:
+    """What fits into `budget` tokens for a question; an empty one asks about the whole meeting.
 
-    Raises UnfitBudgetError below SMALLEST_BUDGET.
+    `index` holds the room's lines, numbered as its segments and priced in tokens by `measure`;
+    `alike` says what of it is alike to the question's topic in meaning. Without a tokeniser, the
+    plainest way to count tokens has to find no more of them either. Raises UnfitBudgetError below
+    SMALLEST_BUDGET.
     """
     if budget < SMALLEST_BUDGET:
         raise UnfitBudgetError(f"budget_tokens: {budget} is below {SMALLEST_BUDGET}")
-    costs = {id(one): tokens.count(one.text) for one in room.summaries}
-    for_tail = budget - min(sum(costs.values()), budget // 2)
-    tail, used = _newest(room.tail, for_tail)
-    kept = _most_condensed(room.summaries, costs, budget - used)
-    parts = [_summary_part(one) for one in room.summaries if id(one) in kept]
-    if tail:
-        parts.append(_tail_part(tail))
+    allowed = budget
+    while True:
+        shown, quoted = _chosen(allowed, room, question, index, measure=measure, alike=alike)
+        runs = 0 if measure is not tokens.units else _runs(index, shown, quoted)
+        if runs <= budget:
+            return _context(room, index, shown, quoted)
+        allowed = allowed * budget // runs
+
+
+def _runs(index: Index, shown: Sequence[Shown], quoted: Sequence[int]) -> int:
+    return sum(tokens.runs(one.text) for one in shown) + int(index.runs[list(quoted)].sum())
+
+
+def _chosen(
+    budget: int,
+    room: Room,
+    question: str,
+    index: Index,
+    *,
+    measure: Measure,
+    alike: Alike | None,
+) -> tuple[Sequence[Shown], Sequence[int]]:
+    """The summaries and the lines that fit into so many tokens."""
+    if index.upto[-1] <= budget:
+        return (), _newest(index, budget)
+    asked = understand(question, index.speakers)
+    if asked.whole or not question.strip():
+        shown = overview.finest(room, int(budget * UNITS * WHOLE_SHARE), measure)
+        return shown, _newest(index, budget - _tokens(shown))
+    shown = overview.gists(room, int(budget * UNITS * SHARE), measure)
+    seqs = [segment.seq for segment in room.segments()] if alike else []
+    dense = meaning.field(index, seqs, alike) if alike else None
+    return shown, select(index, asked, budget - _tokens(shown), ended=room.over, dense=dense)
+
+
+def _tokens(shown: Sequence[Shown]) -> float:
+    return overview.spent(shown) / UNITS
+
+
+def _newest(index: Index, budget: float) -> tuple[int, ...]:
+    """The newest lines that fit, without a gap but for those that are larger than the budget."""
+    fitting = np.where(index.costs <= budget, index.costs, 0.0)
+    newest = np.cumsum(fitting[::-1])[::-1] <= budget
+    return tuple(np.flatnonzero(newest & (fitting > 0)).tolist())
+
+
+def _context(room: Room, index: Index, shown: Sequence[Shown], quoted: Sequence[int]) -> Context:
+    gone = np.flatnonzero(index.costs == 0).tolist()
+    cost = _tokens(shown) + float(index.costs[list(quoted)].sum())
     return Context(
         as_of_seq=room.seq,
-        tokens=used + sum(costs[key] for key in kept),
-        parts=tuple(parts),
-        coverage=_coverage(room, kept, len(tail)),
+        tokens=math.ceil(cost),
+        parts=(*(overview.part(room, one) for one in shown), *_quotes(room, index, quoted)),
+        coverage=covering.coverage(room, [one.summary for one in shown], quoted, gone),
     )
 
 
-def _newest(tail: Sequence[Segment], budget: int) -> tuple[Sequence[Segment], int]:
-    used = kept = 0
-    for segment in reversed(tail):
-        cost = segment.cost
-        if used + cost > budget:
-            break
-        used, kept = used + cost, kept + 1
-    return tail[len(tail) - kept :], used
+def _quotes(room: Room, index: Index, quoted: Sequence[int]) -> list[Part]:
+    """A part for each stretch of lines; the one that reaches the newest line is the tail."""
+    there = np.flatnonzero(index.costs)
+    places = np.searchsorted(there, np.asarray(quoted, np.intp))
+    breaks = np.flatnonzero(np.diff(places) > 1) + 1
+    runs = [run.tolist() for run in np.split(np.asarray(quoted, np.intp), breaks) if len(run)]
+    return [_quote(room, index, run, is_tail=run[-1] == there[-1]) for run in runs]
 
 
-def _most_condensed(
-    summaries: Sequence[Summary], costs: dict[int, int], budget: int
-) -> frozenset[int]:
-    kept: set[int] = set()
-    for summary in sorted(summaries, key=lambda one: -one.level):
-        if costs[id(summary)] <= budget:
-            budget -= costs[id(summary)]
-            kept.add(id(summary))
-    return frozenset(kept)
-
-
-def _summary_part(summary: Summary) -> Part:
+def _quote(room: Room, index: Index, run: Sequence[int], *, is_tail: bool) -> Part:
+    spoken = [room.segment(number) for number in run]
+    labels = [index.lines[number].speaker for number in run]
+    said = zip(labels, spoken, strict=True)
     return Part(
-        kind="summary",
-        text=summary.text,
-        from_seq=summary.first.seq,
-        to_seq=summary.last.seq,
-        segments=tuple(segment.ref for segment in summary.cited),
+        kind="tail" if is_tail else "excerpt",
+        text="".join(lines.line(label, segment.text) for label, segment in said),
+        from_seq=spoken[0].seq,
+        to_seq=spoken[-1].seq,
+        segments=tuple(room.ref(segment) for segment in spoken),
     )
-
-
-def _tail_part(tail: Sequence[Segment]) -> Part:
-    return Part(
-        kind="tail",
-        text="".join(segment.line for segment in tail),
-        from_seq=tail[0].seq,
-        to_seq=tail[-1].seq,
-        segments=tuple(segment.ref for segment in tail),
-    )
-
-
-def _coverage(room: Room, kept: frozenset[int], verbatim: int) -> Coverage:
-    stretches = [
-        _Stretch(
-            "summarised" if id(one) in kept else "not_covered",
-            one.first.seq,
-            one.last.seq,
-            one.segments,
-        )
-        for one in room.summaries
-    ]
-    border = len(room.tail) - verbatim
-    stretches += _stretch(room.tail[:border], "not_covered")
-    stretches += _stretch(room.tail[border:], "verbatim")
-    return Coverage(
-        segments=sum(one.segments for one in stretches),
-        verbatim=_counted(stretches, "verbatim"),
-        summarised=_counted(stretches, "summarised"),
-        not_covered=_counted(stretches, "not_covered"),
-        ranges=tuple(_joined(stretches)),
-    )
-
-
-def _stretch(segments: Sequence[Segment], seen: Seen) -> list[_Stretch]:
-    if not segments:
-        return []
-    return [_Stretch(seen, segments[0].seq, segments[-1].seq, len(segments))]
-
-
-def _counted(stretches: Sequence[_Stretch], seen: Seen) -> int:
-    return sum(one.segments for one in stretches if one.seen == seen)
-
-
-def _joined(stretches: Sequence[_Stretch]) -> list[CoverageRange]:
-    ranges: list[CoverageRange] = []
-    for seen, group in groupby(stretches, key=lambda one: one.seen):
-        members = list(group)
-        ranges.append(
-            CoverageRange(
-                kind=seen,
-                from_seq=members[0].from_seq,
-                to_seq=members[-1].to_seq,
-                segments=sum(one.segments for one in members),
-            )
-        )
-    return ranges

@@ -6,15 +6,15 @@ number grows with the logarithm of the meeting. One compaction at a time.
 """
 
 from datetime import datetime
-from itertools import accumulate, groupby
+from itertools import accumulate
 
 import msgspec
 
 from contracts import ids
 from contracts.commands import CompactContext, Part
-from contracts.events import CompactionRequested
-from services.context.condensing import segments_of, summaries_of
-from services.context.state import Room, Segment, Summary
+from contracts.events import CompactionRequested, ContextSummarised, Usage
+from services.context import condensing, tokens
+from services.context.state import Compaction, Room, Summary
 
 FANOUT = 4
 SUMMARY_TOKENS = 300
@@ -28,31 +28,44 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A range that should be summarised now."""
+    """The segments from number `first` to before `end` should be summarised now."""
 
     level: int
-    first_segment_id: str
-    last_segment_id: str
+    first: int
+    end: int
 
 
 def due(room: Room, policy: Policy) -> Due | None:
-    """The next compaction, or None when all is well or one is on its way."""
+    """The next compaction, or None when all is well or one is on its way.
+
+    What was withdrawn comes first, the lowest level before those that are made of it.
+    """
     if room.compaction is not None or room.mirrored:
         return None
-    return _due_of_summaries(room) or _due_of_tail(room, policy)
+    return _due_again(room) or _due_of_summaries(room) or _due_of_tail(room, policy)
 
 
-def request(session_id: str, wanted: Due, at: datetime) -> CompactionRequested:
-    """The fact that says so; the same range has the same id."""
+def may_be_due(room: Room, policy: Policy) -> bool:
+    """Whether a compaction may be due; needs no page of the room."""
+    levels = range(1, len(room.levels) + 1)
+    return (
+        room.tail_units > tokens.units_in(policy.high)
+        or any(not one.text and not one.failed for level in room.levels for one in level)
+        or any(len(condensing.unmerged(room, level)) >= FANOUT for level in levels)
+    )
+
+
+def request(session_id: str, room: Room, wanted: Due, at: datetime) -> CompactionRequested:
+    """The fact that says so; the same range has the same id until something in it changes."""
+    first = room.segment(wanted.first).segment_id
+    last = room.segment(wanted.end - 1).segment_id
     return CompactionRequested(
         session_id=session_id,
         time=at,
-        compaction_id=ids.compaction_id(
-            session_id, wanted.level, wanted.first_segment_id, wanted.last_segment_id
-        ),
+        compaction_id=ids.compaction_id(session_id, wanted.level, first, last, room.withdrawals),
         level=wanted.level,
-        first_segment_id=wanted.first_segment_id,
-        last_segment_id=wanted.last_segment_id,
+        first_segment_id=first,
+        last_segment_id=last,
     )
 
 
@@ -61,27 +74,58 @@ def job(session_id: str, room: Room) -> CompactContext | None:
     compaction = room.compaction
     if compaction is None or room.mirrored:
         return None
-    if compaction.level == 1:
-        source: tuple[Part, ...] = (_verbatim(segments_of(room, compaction)),)
-    else:
-        source = tuple(_summary(one) for one in summaries_of(room, compaction))
     return CompactContext(
         session_id=session_id,
         compaction_id=compaction.compaction_id,
         level=compaction.level,
-        first_segment_id=compaction.first_segment_id,
-        last_segment_id=compaction.last_segment_id,
-        source=source,
+        first_segment_id=room.segment(compaction.first).segment_id,
+        last_segment_id=room.segment(compaction.end - 1).segment_id,
+        source=_source(room, compaction),
         target_tokens=SUMMARY_TOKENS,
     )
 
 
+def unmade(work: CompactContext, at: datetime) -> ContextSummarised:
+    """The fact that there is no summary, and will be none: the meeting goes on without it."""
+    return ContextSummarised(
+        session_id=work.session_id,
+        time=at,
+        compaction_id=work.compaction_id,
+        level=work.level,
+        first_segment_id=work.first_segment_id,
+        last_segment_id=work.last_segment_id,
+        text="",
+        cited=(),
+        model="none",
+        prompt_version="none",
+        usage=Usage(),
+    )
+
+
+def _due_again(room: Room) -> Due | None:
+    for level in room.levels:
+        for one in level:
+            if not one.text and not one.failed and _is_ready(room, one):
+                return Due(one.level, one.first, one.end)
+    return None
+
+
+def _is_ready(room: Room, one: Summary) -> bool:
+    """Whether there is something to summarise, and all of it is at hand."""
+    if one.level == 1:
+        return condensing.has_words(room, 1, one.first, one.end)
+    below = condensing.level_of(room, one.level - 1)
+    parts = [part for part in below if one.first <= part.first < one.end]
+    waiting = [part for part in parts if not part.text and not part.failed]
+    return any(part.text for part in parts) and not any(_is_ready(room, part) for part in waiting)
+
+
 def _due_of_summaries(room: Room) -> Due | None:
-    for level, group in groupby(room.summaries, key=lambda one: one.level):
-        members = list(group)
-        if len(members) >= FANOUT:
-            first, last = members[0].first, members[FANOUT - 1].last
-            return Due(level + 1, first.segment_id, last.segment_id)
+    for level in range(len(room.levels), 0, -1):
+        free = condensing.unmerged(room, level)
+        for count in range(FANOUT, len(free) + 1):
+            if any(one.text for one in free[:count]):
+                return Due(level + 1, free[0].first, free[count - 1].end)
     return None
 
 
@@ -90,29 +134,36 @@ def _due_of_tail(room: Room, policy: Policy) -> Due | None:
 
     So it depends on what was said alone, and a disturbed run compacts like an undisturbed one.
     """
-    if room.tail_tokens <= policy.high:
+    high, low = tokens.units_in(policy.high), tokens.units_in(policy.low)
+    if room.tail_units <= high:
         return None
-    totals = list(accumulate(segment.cost for segment in room.tail))
-    crossed = next(n for n, total in enumerate(totals) if total > policy.high)
-    end = next(n for n, total in enumerate(totals) if totals[crossed] - total <= policy.low)
-    return Due(1, room.tail[0].segment_id, room.tail[end].segment_id)
+    totals = list(accumulate(segment.cost for segment in room.segments(room.compacted)))
+    crossed = next((n for n, total in enumerate(totals) if total > high), len(totals) - 1)
+    end = next(n for n, total in enumerate(totals) if totals[crossed] - total <= low)
+    return Due(1, room.compacted, room.compacted + end + 1)
 
 
-def _verbatim(segments: tuple[Segment, ...]) -> Part:
-    return Part(
-        kind="tail",
-        text="".join(segment.line for segment in segments),
-        from_seq=segments[0].seq,
-        to_seq=segments[-1].seq,
-        segments=tuple(segment.ref for segment in segments),
+def _source(room: Room, compaction: Compaction) -> tuple[Part, ...]:
+    if compaction.level > 1:
+        return tuple(summary_part(room, one) for one in condensing.sources(room, compaction))
+    spoken = [one for one in room.segments(compaction.first, compaction.end) if not one.removed]
+    return (
+        Part(
+            kind="tail",
+            text="".join(room.line(segment) for segment in spoken),
+            from_seq=spoken[0].seq,
+            to_seq=spoken[-1].seq,
+            segments=tuple(room.ref(segment) for segment in spoken),
+        ),
     )
 
 
-def _summary(summary: Summary) -> Part:
+def summary_part(room: Room, summary: Summary) -> Part:
+    """A summary as a piece of context."""
     return Part(
         kind="summary",
         text=summary.text,
-        from_seq=summary.first.seq,
-        to_seq=summary.last.seq,
-        segments=tuple(segment.ref for segment in summary.cited),
+        from_seq=room.segment(summary.first).seq,
+        to_seq=room.segment(summary.end - 1).seq,
+        segments=tuple(room.ref(room.segment(number)) for number in summary.cited),
     )

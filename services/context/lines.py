@@ -13,9 +13,9 @@ def line(speaker: str | None, text: str) -> str:
     return f"{_flat(speaker or UNKNOWN_SPEAKER)}: {_flat(text)}\n"
 
 
-def cost(speaker: str | None, text: str) -> int:
-    """Tokens of the line."""
-    return tokens.count(line(speaker, text))
+def estimate(speaker: str | None, text: str) -> int:
+    """About as many units as the line has."""
+    return tokens.estimate(speaker or UNKNOWN_SPEAKER) + tokens.estimate(text)
 
 
 def _flat(text: str) -> str:

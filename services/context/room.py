@@ -3,30 +3,40 @@
 What is asked for and not yet answered is read off the state, so that a crash forgets nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from hashlib import blake2b
+from itertools import groupby
 
 import msgspec
 from msgspec.structs import replace
 
 from contracts import ids
 from contracts.events import (
+    ChatReceived,
     CompactionRequested,
     ContextSummarised,
     Event,
     Numbered,
+    ParticipantJoined,
+    ParticipantUpdated,
     QueryAnswered,
     QueryAsked,
     QueryFailed,
     RecordingAttached,
+    SegmentCorrected,
     SegmentHeard,
+    SegmentRedacted,
+    SegmentSuppressed,
     SessionEnded,
     SessionFailed,
     SessionRequested,
+    SpeakerRenamed,
+    SpeakersMerged,
 )
-from services.context import condensing
-from services.context.state import Question, Room, Segment
+from services.context import condensing, holding
+from services.context.holding import VERBATIM, Verbatim
+from services.context.state import Page, Question, Room, Segment, Summary
 
 initial = Room()
 
@@ -42,60 +52,106 @@ def evolve(room: Room, numbered: Numbered) -> Room:
 
 
 def fold(events: Iterable[Numbered], origin: Room = initial) -> Room:
-    """Evolve over many."""
-    return reduce(evolve, events, origin)
+    """Evolve over many; what was said and corrected in a row is folded in at once."""
+    room = origin
+    for verbatim, run in groupby(events, _is_verbatim):
+        if not verbatim:
+            room = reduce(evolve, run, room)
+        elif facts := _news(run, room.seq):
+            seq, last = facts[-1]
+            told = holding.told(room, facts)
+            room = replace(told, seq=seq, event_id=ids.of_event(last))
+    return room
 
 
-def state_hash(room: Room) -> str:
+def as_of(events: Sequence[Numbered], seq: int) -> Room:
+    """The room as it was after `seq`, but for what was redacted since: that nobody sees again."""
+    past = fold(one for one in events if one[0] <= seq)
+    later = (event for at, event in events if at > seq)
+    gone = [(past.seq, event) for event in later if isinstance(event, SegmentRedacted)]
+    return holding.told(past, gone)
+
+
+def _news(run: Iterable[Numbered], after: int) -> list[tuple[int, Verbatim]]:
+    """What of a run comes after a sequence, each once."""
+    facts: list[tuple[int, Verbatim]] = []
+    for seq, event in run:
+        if seq > after and isinstance(event, VERBATIM):
+            facts.append((seq, event))
+            after = seq
+    return facts
+
+
+def _is_verbatim(numbered: Numbered) -> bool:
+    return isinstance(numbered[1], VERBATIM)
+
+
+def state_hash(room: Room, digests: Sequence[bytes] | None = None) -> str:
     """Digest of what the meeting's context is made of, wherever in a log its events stand.
 
     Equal for equal events: a disturbed run and an undisturbed one, a recording and its replay.
+    `digests` are those of the full pages, where they are known.
     """
-    state = (
-        [
-            [one.level, _placeless(one.first), _placeless(one.last), one.segments, one.text]
-            + [_placeless(segment) for segment in one.cited]
-            for one in room.summaries
-        ],
-        [_placeless(segment) for segment in room.tail],
-        room.compaction and room.compaction.level,
-    )
-    return blake2b(_encoder.encode(state), digest_size=16).hexdigest()
+    levels = [[_undated(one) for one in level] for level in room.levels]
+    known = (room.speakers.known, room.speakers.renamed, room.speakers.merged)
+    facts = (levels, room.compacted, room.over, room.compaction and room.compaction.level)
+    digest = blake2b(digest_size=16)
+    for of_page in map(page_digest, room.pages) if digests is None else digests:
+        digest.update(of_page)
+    digest.update(page_digest(room.last_page))
+    digest.update(_encoder.encode([*facts, *(sorted(names.items()) for names in known)]))
+    return digest.hexdigest()
 
 
-def _placeless(segment: Segment) -> tuple[str, float, float, str | None, str]:
-    return segment.segment_id, segment.start, segment.end, segment.speaker, segment.text
+def page_digest(page: Page) -> bytes:
+    """Digest of what a page's segments say, wherever in a log they stand."""
+    said = _encoder.encode([_placeless(segment) for segment in page])
+    return blake2b(said, digest_size=16).digest()
+
+
+def _placeless(segment: Segment) -> tuple[object, ...]:
+    who = (segment.speaker, segment.speaker_id)
+    kind = segment.removed, segment.chat
+    return (segment.segment_id, segment.start, segment.end, *who, segment.text, *kind)
+
+
+def _undated(one: Summary) -> tuple[object, ...]:
+    return one.first, one.end, one.text, one.cited, one.failed
 
 
 def _apply(room: Room, seq: int, event: Event) -> Room:  # noqa: PLR0911 - one row a kind of event
     match event:
-        case SegmentHeard():
-            segment = _segment(seq, event)
-            grown = room.tail_tokens + segment.cost
-            return replace(room, tail=(*room.tail, segment), tail_tokens=grown)
-        case CompactionRequested() if room.compaction is None and condensing.covers(room, event):
-            return replace(room, compaction=condensing.compaction_of(event))
-        case ContextSummarised(compaction_id=done) if (
-            room.compaction is not None and room.compaction.compaction_id == done
-        ):
-            return condensing.summarised(room, event)
+        case SegmentHeard() | SegmentCorrected() | SegmentSuppressed() | SegmentRedacted():
+            return holding.told(room, [(seq, event)])
+        case ChatReceived():
+            return holding.written(room, seq, event)
+        case SpeakerRenamed() | SpeakersMerged():
+            return holding.respoken(room, seq, event)
+        case ParticipantJoined() | ParticipantUpdated():
+            return holding.met(room, seq, event, event.participant_id)
+        case CompactionRequested() if room.compaction is None:
+            return replace(room, compaction=condensing.requested(room, event))
+        case ContextSummarised():
+            return condensing.summarised(room, seq, event)
         case QueryAsked(copied_from=None):
             return replace(room, questions=(*room.questions, _question(event)))
         case QueryAnswered(query_id=query) | QueryFailed(query_id=query):
             left = tuple(one for one in room.questions if one.query_id != query)
             return replace(room, questions=left)
+        case _:
+            return _moved(room, event)
+
+
+def _moved(room: Room, event: Event) -> Room:
+    match event:
         case SessionRequested():
             return replace(room, requested=True)
         case RecordingAttached(derived=derived):
             return replace(room, mirrored=derived)
         case SessionEnded() | SessionFailed():
-            return replace(room, mirrored=False)
+            return replace(room, mirrored=False, over=True)
         case _:
             return room
-
-
-def _segment(seq: int, event: SegmentHeard) -> Segment:
-    return Segment(event.segment_id, seq, event.start, event.end, event.speaker, event.text)
 
 
 def _question(event: QueryAsked) -> Question:

@@ -10,9 +10,9 @@ from contracts.queries import ContextReply, ContextServed, ContextWanted, Refuse
 from services._runtime.app import Runtime
 from services.gateway import problems
 
-TRY_SECONDS = 4.0
-LIMIT_SECONDS = 5.0
-"""How long a context is asked for altogether; its owner may be changing."""
+TRY_SECONDS = 1.5
+LIMIT_SECONDS = 6.0
+"""How long a context is asked for altogether: its owner may be gone, and another take over."""
 PAUSE_SECONDS = 0.2
 
 _reply: msgspec.json.Decoder[ContextReply] = msgspec.json.Decoder(ContextReply)

@@ -2,6 +2,7 @@
 
 Every message has a `type`. `caption` with `final: true` is a segment of the transcript; one with
 `final: false` is a guess that a later caption of the same speaker replaces, and has no `seq`.
+`correction`, `removal` and `speaker` change captions that came before, and maybe ones that come.
 `participant`, `gap` and `state` tell what changed, `bot`, `command` and `transcription` what goes
 on in the call; `answer` is the body of an answered question.
 """
@@ -30,7 +31,7 @@ from contracts.events import (
     SessionWaiting,
     Word,
 )
-from services.gateway import dto, live_call
+from services.gateway import dto, live_call, live_changes
 from services.gateway.session_view import Status
 
 
@@ -109,7 +110,8 @@ def render(seq: int, event: Event) -> str | None:
             answer = _encode(dto.answer(event, cached=False))
             return (b'{"type":"answer","seq":%d,' % seq + answer[1:]).decode()
         case _:
-            message = _state(seq, event) or live_call.message(seq, event)
+            changed = _state(seq, event) or live_changes.message(seq, event)
+            message = changed or live_call.message(seq, event)
             return None if message is None else _text(message)
 
 

@@ -27,7 +27,8 @@ BotEvent: TypeAlias = BotAssigned | BotJoining | BotJoined | BotGone
 
 
 class Participant(msgspec.Struct, frozen=True, kw_only=True):
-    """One visit of one person; `name` is the last one known, `left_reason` the room's word."""
+    """One visit of one person; `name` is the last one known, or the one they were given
+    since; `left_reason` is the room's word."""
 
     participant_id: str
     name: str | None

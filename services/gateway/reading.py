@@ -22,14 +22,21 @@ MAX_READS = 8
 
 @dataclass
 class _Kept:
+    """`view` is `folded` with what the transcript says of it."""
+
     seq: int
-    view: SessionView
+    folded: SessionView
     transcript: View
+    view: SessionView
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def fold(self, events: tuple[Numbered, ...], upto: int) -> None:
-        self.view = session_view.fold(self.view, events)
+        self.folded = session_view.fold(self.folded, events)
         self.transcript = transcript.fold(self.transcript, events)
+        said = self.transcript.said
+        self.view = session_view.following(
+            self.folded, self.transcript.speakers, segments=said.segments, words=said.words
+        )
         self.seq = max(upto, events[-1][0]) if events else upto
 
 
@@ -62,7 +69,8 @@ class Sessions:
         last = await self._log.last_seq(session_id)
         kept = self._kept.get(session_id)
         if kept is None:
-            kept = _Kept(0, session_view.initial(session_id), transcript.initial(session_id))
+            view = session_view.initial(session_id)
+            kept = _Kept(0, view, transcript.initial(session_id), view)
             self._kept[session_id] = kept
         self._kept.move_to_end(session_id)
         async with kept.lock:

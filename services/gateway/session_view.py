@@ -1,4 +1,7 @@
-"""What `GET /v1/sessions/{id}` shows of a session, folded from its events. Knows no transcript."""
+"""What `GET /v1/sessions/{id}` shows of a session, folded from its events.
+
+Knows no transcript: how much was said, and what people are called by now, it is told.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,6 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from contracts import speakers
 from contracts.events import (
     Event,
     Fact,
@@ -31,6 +35,7 @@ from contracts.events import (
     SessionWaiting,
     Source,
 )
+from contracts.speakers import Speakers
 from services.gateway.gaps import Gap, evolve_gaps
 from services.gateway.presence import Bot, Participant, evolve_bot, evolve_people
 
@@ -50,7 +55,10 @@ _OPENING: tuple[Status, ...] = ("requested", "waiting", "joining", "live")
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How much there is of what; `participants` counts visits, `words` are split at spaces."""
+    """How much there is of what; `participants` counts visits, `words` are split at spaces.
+
+    Segments that were removed count no more; those two are 0 until `following`.
+    """
 
     segments: int = 0
     words: int = 0
@@ -110,6 +118,16 @@ def evolve(view: SessionView, numbered: Numbered) -> SessionView:
 def fold(view: SessionView, events: Iterable[Numbered]) -> SessionView:
     """The view with all of `events`, which come in the order of the log."""
     return reduce(evolve, events, view)
+
+
+def following(view: SessionView, known: Speakers, *, segments: int, words: int) -> SessionView:
+    """The view with what there is of the transcript, and people as it names them."""
+    people = tuple(
+        replace(visit, name=speakers.shown(known, visit.participant_id, visit.name))
+        for visit in view.participants
+    )
+    counts = replace(view.counts, segments=segments, words=words)
+    return replace(view, participants=people, counts=counts)
 
 
 def _apply(view: SessionView, event: Event) -> SessionView:
@@ -182,9 +200,6 @@ def _counted(view: SessionView, event: Event) -> SessionView:
     match event:
         case ParticipantJoined():
             counts = replace(counts, participants=counts.participants + 1)
-        case SegmentHeard(text=text):
-            words = counts.words + len(text.split())
-            counts = replace(counts, segments=counts.segments + 1, words=words)
         case QueryAsked():
             counts = replace(counts, queries=counts.queries + 1)
         case QueryAnswered():

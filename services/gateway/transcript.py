@@ -1,16 +1,16 @@
 """A session's transcript folded from its events, and its rendering as JSON and text.
 
-Keeps every segment as it was heard; corrects, merges and guesses nothing.
+Corrections, removals and names are those of the log; corrects, merges and guesses nothing itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
-from itertools import chain
 from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from contracts import speakers
 from contracts.commands import UNKNOWN_SPEAKER
 from contracts.events import (
     Event,
@@ -20,38 +20,52 @@ from contracts.events import (
     Numbered,
     ParticipantJoined,
     ParticipantUpdated,
+    SegmentCorrected,
     SegmentHeard,
+    SegmentRedacted,
+    SegmentSuppressed,
     SessionEnded,
     SessionFailed,
     SessionRequested,
+    SpeakerRenamed,
+    SpeakersMerged,
     Word,
 )
+from contracts.speakers import Speakers
+from services.gateway import said
 from services.gateway.gaps import Gap, evolve_gaps
 from services.gateway.plain import one_line
+from services.gateway.said import Said
 
 Completeness: TypeAlias = Literal["complete", "partial", "gaps"]
-Heard: TypeAlias = tuple[int, SegmentHeard]
+Voice: TypeAlias = tuple[str | None, str | None]
+"""Whom a segment was heard from: a speaker's id and the label they had then."""
+Cast: TypeAlias = Mapping[Voice, tuple[str | None, str | None]]
+"""What each voice goes by and the name it is shown with, as `contracts.speakers` reads them."""
 
-PAGE = 256
-"""Segments a full page holds: an append copies one page at most, not the whole meeting."""
+SPOKEN = (
+    SegmentHeard,
+    SegmentCorrected,
+    SegmentSuppressed,
+    SegmentRedacted,
+    ParticipantJoined,
+    ParticipantUpdated,
+    SpeakerRenamed,
+    SpeakersMerged,
+)
+"""The events that make up what was said, and by whom."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """The transcript as of `seq`; `names` are the first known of each participant, by their id."""
+    """The transcript as of `seq`."""
 
     session_id: str
     seq: int = 0
     title: str | None = None
     outcome: Literal["open", "ended", "failed"] = "open"
-    names: dict[str, str] = {}
+    speakers: Speakers = Speakers()
     gaps: tuple[Gap, ...] = ()
-    pages: tuple[tuple[Heard, ...], ...] = ()
-    last_page: tuple[Heard, ...] = ()
-
-    @property
-    def heard(self) -> Iterator[Heard]:
-        """Every segment and its sequence, in the order of the log."""
-        return chain(chain.from_iterable(self.pages), self.last_page)
+    said: Said = Said()
 
 
 class Speaker(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +91,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """transcript.json. `speakers` are by speaker id, or by name where a speaker has no id."""
+    """transcript.json. `speakers` are by speaker id, or by label where a speaker has no id."""
 
     session_id: str
     as_of_seq: int
@@ -116,15 +130,56 @@ def completeness(view: View) -> Completeness:
     return "complete" if all(gap.filled for gap in view.gaps) else "gaps"
 
 
+def cast(known: Speakers, voices: Iterable[Voice]) -> Cast:
+    """How each of the voices is to be read."""
+    return {voice: (speakers.key(known, *voice), speakers.shown(known, *voice)) for voice in voices}
+
+
+def voices(view: View) -> tuple[Voice, ...]:
+    """Everybody who is heard, in the order in which they began to speak."""
+    return tuple(dict.fromkeys((one.speaker_id, one.speaker) for _, one in view.said))
+
+
+def named(view: View) -> Iterator[tuple[str, SegmentHeard]]:
+    """Every segment after the name of its speaker as one line, in the order of the log."""
+    shown = cast(view.speakers, voices(view))
+    for _, heard in view.said:
+        _, name = shown[heard.speaker_id, heard.speaker]
+        yield one_line(name or "").strip() or UNKNOWN_SPEAKER, heard
+
+
+def speakers_of(view: View) -> dict[str, Speaker]:
+    """Those who spoke, in the order in which they began to."""
+    shown = cast(view.speakers, voices(view))
+    spoke: dict[str, list[SegmentHeard]] = {}
+    for _, heard in view.said:
+        key, _ = shown[heard.speaker_id, heard.speaker]
+        if key is not None:
+            spoke.setdefault(key, []).append(heard)
+    names = dict(shown.values())
+    return {
+        key: Speaker(
+            name=names[key],
+            talk_seconds=round(sum(heard.end - heard.start for heard in all_heard), 3),
+            segments=len(all_heard),
+        )
+        for key, all_heard in spoke.items()
+    }
+
+
 def transcript(view: View, *, words: bool = False) -> Transcript:
     """The view in the shape of transcript.json."""
+    shown = cast(view.speakers, voices(view))
     return Transcript(
         session_id=view.session_id,
         as_of_seq=view.seq,
         completeness=completeness(view),
         gaps=view.gaps,
-        speakers=_speakers(view),
-        segments=tuple(_segment(seq, heard, words=words) for seq, heard in view.heard),
+        speakers=speakers_of(view),
+        segments=tuple(
+            _segment(seq, heard, shown[heard.speaker_id, heard.speaker][1], words=words)
+            for seq, heard in view.said
+        ),
     )
 
 
@@ -136,8 +191,7 @@ def render_json(view: View, *, words: bool = False) -> bytes:
 def render_txt(view: View) -> str:
     """The title if there is one, then a line a segment: `[mm:ss] Speaker: text`."""
     lines = (
-        f"[{_clock(heard.start)}] {_name(view, heard) or UNKNOWN_SPEAKER}: {one_line(heard.text)}\n"
-        for _, heard in view.heard
+        f"[{_clock(heard.start)}] {name}: {one_line(heard.text)}\n" for name, heard in named(view)
     )
     title = one_line(view.title or "").strip()
     return "".join((f"{title}\n\n" if title else "", *lines))
@@ -145,59 +199,41 @@ def render_txt(view: View) -> str:
 
 def _apply(view: View, seq: int, event: Event) -> View:
     match event:
-        case SegmentHeard():
-            return _append(view, (seq, event))
         case SessionRequested(metadata=metadata):
             return replace(view, title=metadata.get("title"))
-        case ParticipantJoined() | ParticipantUpdated() if event.name is not None:
-            return replace(view, names={event.participant_id: event.name} | view.names)
         case GapOpened() | GapClosed() | GapFilled():
             return replace(view, gaps=evolve_gaps(view.gaps, event))
         case SessionEnded() | SessionFailed():
             return replace(view, outcome="ended" if isinstance(event, SessionEnded) else "failed")
         case _:
+            return _spoken(view, seq, event)
+
+
+def _spoken(view: View, seq: int, event: Event) -> View:
+    match event:
+        case SegmentHeard():
+            known = speakers.evolve(view.speakers, event)
+            return replace(view, said=said.added(view.said, (seq, event)), speakers=known)
+        case SegmentCorrected() | SegmentSuppressed() | SegmentRedacted():
+            return replace(view, said=said.altered(view.said, event))
+        case ParticipantJoined() | ParticipantUpdated() | SpeakerRenamed() | SpeakersMerged():
+            return replace(view, speakers=speakers.evolve(view.speakers, event))
+        case _:
             return view
 
 
-def _append(view: View, heard: Heard) -> View:
-    page = (*view.last_page, heard)
-    if len(page) < PAGE:
-        return replace(view, last_page=page)
-    return replace(view, pages=(*view.pages, page), last_page=())
-
-
-def _segment(seq: int, heard: SegmentHeard, *, words: bool) -> Segment:
+def _segment(seq: int, heard: SegmentHeard, speaker: str | None, *, words: bool) -> Segment:
     return Segment(
         segment_id=heard.segment_id,
         seq=seq,
         start=heard.start,
         end=heard.end,
-        speaker=heard.speaker,
+        speaker=speaker,
         speaker_id=heard.speaker_id,
         text=heard.text,
         confidence=heard.confidence,
         words=heard.words if words else msgspec.UNSET,
     )
-
-
-def _speakers(view: View) -> dict[str, Speaker]:
-    said: dict[str, list[SegmentHeard]] = {}
-    for _, heard in view.heard:
-        if (key := heard.speaker_id or heard.speaker) is not None:
-            said.setdefault(key, []).append(heard)
-    return {
-        key: Speaker(
-            name=next((heard.speaker for heard in reversed(all_heard) if heard.speaker), None)
-            or view.names.get(key),
-            talk_seconds=round(sum(heard.end - heard.start for heard in all_heard), 3),
-            segments=len(all_heard),
-        )
-        for key, all_heard in said.items()
-    }
-
-
-def _name(view: View, heard: SegmentHeard) -> str:
-    return one_line(heard.speaker or view.names.get(heard.speaker_id or "") or "").strip()
 
 
 def _clock(seconds: float) -> str:

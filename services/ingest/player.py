@@ -75,7 +75,7 @@ class Player:
         if session.wants_more(await self._begin(job, recorded)):
             await self._deliver(job, playback.remaining(recorded, logged))
         await self._outbox.drained()
-        end = recorded[-1].time if recorded and job.mode == "import" else self._now()
+        end = playback.end(recorded) if recorded and job.mode == "import" else self._now()
         await self._lifecycle.decide(ReportSourceEnd(job.session_id, end))
         await self._blobs.delete(job.session_id, job.recording_id)
 
@@ -88,7 +88,7 @@ class Player:
     async def _deliver(self, job: PlayRecording, events: Sequence[Event]) -> None:
         if not events:
             return
-        pace = Pace(events[0].time, job.speed)
+        pace = Pace(events[0].time, job.speed, playback.end(events))
         asked_to_end = asyncio.create_task(self._asked_to_end(job.session_id))
         start = asyncio.get_running_loop().time()
         try:

@@ -41,6 +41,6 @@ class Assistant(Protocol):
         """Hand pieces to `emit` as they come, then return the whole; raise AssistantError."""
         ...
 
-    async def compact(self, job: CompactContext) -> Draft:
-        """Summarise the job's source; raise AssistantError."""
+    async def compact(self, job: CompactContext, fault: str | None = None) -> Draft:
+        """Summarise the job's source; raise AssistantError. `fault` is what the last one had."""
         ...

@@ -11,7 +11,7 @@ from services.llm.lines import in_meeting_order, numbered
 from services.llm.retrieval import excerpt, picked, shown, understood
 
 MODEL = "extractive"
-VERSION = "extractive-2"
+VERSION = "extractive-3"
 NOTHING_FOUND = "Nothing in the meeting so far matches the question."
 FREE = Usage(cost_usd=0.0)
 

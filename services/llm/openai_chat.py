@@ -129,9 +129,9 @@ class OpenAIChat:
             usage=usage(asked, said),
         )
 
-    async def compact(self, job: CompactContext) -> Draft:
+    async def compact(self, job: CompactContext, fault: str | None = None) -> Draft:
         """A summary without numbers; citing nothing, it rests on all of its source."""
-        asked = prompt.compacting(job)
+        asked = prompt.compacting(job, fault)
         said = await self._said(asked, _Streaming(asked.refs, _ignore))
         every = tuple({r.segment_id: r for refs in asked.refs.values() for r in refs}.values())
         return Draft(

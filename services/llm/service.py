@@ -12,15 +12,15 @@ import structlog
 from contracts import subjects
 from contracts.codec import encode_reply
 from contracts.commands import AnswerQuery, CompactContext
-from contracts.events import ContextSummarised, Fact, QueryAnswered, QueryFailed
+from contracts.events import Fact, QueryAnswered, QueryFailed
 from contracts.queries import AnswerDelta
 from services._runtime.app import Runtime
 from services._runtime.clock import now
 from services._runtime.settings import Settings
 from services._runtime.worker import Worker
 from services.llm import replies
-from services.llm.assistant import Assistant, AssistantError, Emit
-from services.llm.compacting import compact_with_fallback
+from services.llm.assistant import Assistant, AssistantError, Draft, Emit
+from services.llm.compacting import compacted
 from services.llm.offline import Extractive
 from services.llm.openai_chat import OpenAIChat
 
@@ -50,6 +50,7 @@ async def serve(runtime: Runtime, clock: Callable[[], datetime] = now) -> None:
         CompactContext,
         service.compact,
         concurrency=COMPACTIONS_AT_ONCE,
+        given_up=service.give_up_compacting,
     )
     try:
         async with asyncio.TaskGroup() as group:
@@ -76,6 +77,7 @@ class _Llm:
         self, runtime: Runtime, assistant: Assistant, clock: Callable[[], datetime]
     ) -> None:
         self._runtime, self._assistant, self._clock = runtime, assistant, clock
+        self._plain = assistant if isinstance(assistant, Extractive) else Extractive()
 
     async def answer(self, job: AnswerQuery) -> None:
         """Append the answer, or why there is none; what is concluded already stays so."""
@@ -105,10 +107,17 @@ class _Llm:
             await self._fail(job, AssistantError("gave_up", "answering failed again and again"))
 
     async def compact(self, job: CompactContext) -> None:
-        """Append a summary; where the model makes none, the extractive one."""
-        if await self._summarised(job):
-            return
-        draft = await compact_with_fallback(self._assistant, Extractive(), job)
+        """Append a summary; where the model makes none that is faithful, the extractive one.
+
+        The log takes the first of an id, so a job that comes again changes nothing.
+        """
+        await self._condense(job, await compacted(self._assistant, self._plain, job))
+
+    async def give_up_compacting(self, job: CompactContext) -> None:
+        """Append the extractive summary, so that the session's next compaction can be asked for."""
+        await self._condense(job, await self._plain.compact(job))
+
+    async def _condense(self, job: CompactContext, draft: Draft) -> None:
         await self._runtime.publisher.append(replies.summarised(job, draft, self._clock()))
         log.info("context.summarised", session=job.session_id, level=job.level, model=draft.model)
 
@@ -128,10 +137,6 @@ class _Llm:
     async def _concluded(self, job: AnswerQuery) -> bool:
         conclusions = await self._logged(job.session_id, QueryAnswered, QueryFailed)
         return any(getattr(one, "query_id", None) == job.query_id for one in conclusions)
-
-    async def _summarised(self, job: CompactContext) -> bool:
-        summaries = await self._logged(job.session_id, ContextSummarised)
-        return any(getattr(one, "compaction_id", None) == job.compaction_id for one in summaries)
 
     async def _logged(self, session_id: str, *types: type[Fact]) -> list[Fact]:
         return [event for _, event in await self._runtime.log.read(session_id, types=types)]

@@ -3,7 +3,9 @@
 Pure. It quotes; what counts as a decision or an action item is found elsewhere.
 """
 
+import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -14,7 +16,7 @@ from services.llm.centrality import central
 from services.llm.lines import Line, in_meeting_order, numbered
 from services.llm.outcomes import Item, Quote, actions, decisions, quotes
 from services.llm.retrieval import excerpt, shown
-from services.llm.words import TOKEN, count_tokens
+from services.llm.words import count_tokens, unbroken
 
 _MOST_DISCUSSED = 6
 _FEWEST_STEMS = 4
@@ -22,6 +24,9 @@ _FULLNESS = 0.4
 _FEWEST_KEPT = 3
 _FIRST_KEPT = 1
 _MARKED_SHARE = 5
+_ENDS = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f")
+_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_A_WORD = re.compile(r"[^\W_]")
 NOTHING_SAID = "Nothing has been said in the meeting so far."
 _NONE = "- None found."
 
@@ -100,7 +105,7 @@ def _is_full(quote: Quote) -> bool:
 
 def compaction(source: Sequence[Part], target_tokens: int) -> tuple[str, tuple[SegmentRef, ...]]:
     """The most central sentences that fit, a line a segment; never empty where there is text."""
-    lines = in_meeting_order(numbered(source))
+    lines = in_meeting_order(_showable(line) for line in numbered(source))
     found = quotes(lines)
     kept: dict[int, Quote] = {}
     left = target_tokens
@@ -110,9 +115,13 @@ def compaction(source: Sequence[Part], target_tokens: int) -> tuple[str, tuple[S
             kept[quote.at] = quote
             left -= cost
     text, used = _joined(kept.values())
-    if not text and lines:
-        return _cut(found[0].line if found else lines[0], target_tokens)
-    return text, cited(used)
+    if _A_WORD.search(text) or not lines:
+        return text, cited(used)
+    return _cut([quote.line for quote in found] or lines, target_tokens)
+
+
+def _showable(line: Line) -> Line:
+    return msgspec.structs.replace(line, text=_UNSHOWN.sub(" ", line.text))
 
 
 def _worth_keeping(found: Sequence[Quote]) -> list[Quote]:
@@ -127,7 +136,7 @@ def _worth_keeping(found: Sequence[Quote]) -> list[Quote]:
 def _cost(quote: Quote, kept: Iterable[Quote]) -> int:
     shared = any(other.line.number == quote.line.number for other in kept)
     label = 0 if shared or quote.line.speaker is None else count_tokens(f"{quote.line.speaker}:")
-    return count_tokens(quote.text) + label
+    return count_tokens(quote.text) + label + (not quote.text.endswith(_ENDS))
 
 
 def _joined(kept: Iterable[Quote]) -> tuple[str, list[Line]]:
@@ -135,13 +144,47 @@ def _joined(kept: Iterable[Quote]) -> tuple[str, list[Line]]:
     for quote in sorted(kept, key=lambda quote: quote.at):
         by_line.setdefault(quote.line.number, []).append(quote)
     said = [
-        msgspec.structs.replace(found[0].line, text=" ".join(quote.text for quote in found)).said
+        msgspec.structs.replace(found[0].line, text=_run_on(found)).said
         for found in by_line.values()
     ]
     return "\n".join(said), [found[0].line for found in by_line.values()]
 
 
-def _cut(line: Line, target_tokens: int) -> tuple[str, tuple[SegmentRef, ...]]:
-    """As much of one line as fits, when no sentence does; at least one token."""
-    found = list(TOKEN.finditer(line.text))[: max(1, target_tokens)]
-    return line.text[: found[-1].end()], cited((line,))
+def _run_on(found: Sequence[Quote]) -> str:
+    """Sentences of one line; a mark stands where one that has no end is not followed by its own."""
+    text, spoken = found[0].text, " ".join(found[0].line.text.split())
+    for before, quote in pairwise(found):
+        follows = before.text.endswith(_ENDS) or f"{before.text} {quote.text}" in spoken
+        text += f" {quote.text}" if follows else f" \u2026 {quote.text}"
+    return text
+
+
+def _cut(lines: Sequence[Line], target_tokens: int) -> tuple[str, tuple[SegmentRef, ...]]:
+    """As much of one line as fits, in whole words and numbers, when no sentence does."""
+    line = next((one for one in lines if _A_WORD.search(one.text)), lines[0])
+    if not _A_WORD.search(line.text):
+        return line.said, cited((line,))
+    pieces = [piece for group in unbroken(line.text.split()) for piece in _pieces(" ".join(group))]
+    text, left = "", target_tokens
+    for piece in pieces:
+        cost = count_tokens(piece)
+        if text and cost > left:
+            break
+        if cost <= left and (text or _A_WORD.search(piece)):
+            text, left = text + piece, left - cost
+    shortest = min((one for one in pieces if _A_WORD.search(one)), key=count_tokens)
+    return (text or shortest).strip(), cited((line,))
+
+
+def _pieces(said: str) -> list[str]:
+    """The words with a blank before; what is written without blanks comes letter by letter."""
+    pieces = [" "]
+    for before, letter in pairwise(f" {said}"):
+        if _is_caseless(before) and _is_caseless(letter):
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
+
+
+def _is_caseless(letter: str) -> bool:
+    return letter.isalpha() and letter.lower() == letter.upper()

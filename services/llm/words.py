@@ -5,12 +5,17 @@ English stop words, fillers and endings; text in other languages is ranked by it
 
 import re
 
+from services.llm.faithfulness.spoken import JOINING, NUMBER_WORDS
+
 TOKEN = re.compile(r"[A-Za-z]+|\d+|[^\sA-Za-z\d]")
 # Han and kana are written without spaces, so each character counts as a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+(?:'[^\W_]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[\u3002\uff01\uff1f])")
 _LONGEST_SENTENCE = 50
 _SHORTEST_STEM = 3
+_UNITS_WORDS = "b bn cent cents k m mn p pence"
+_IN_NUMBERS = NUMBER_WORDS | JOINING | frozenset(_UNITS_WORDS.split())
+_LETTERS = re.compile(r"[a-z]+")
 
 _FILLERS_WORDS = """
     ah aha ahem alright bye cool er erm exactly fine gosh great hello hey hi hm hmm huh indeed jeez
@@ -99,10 +104,36 @@ def _without_e(word: str) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences in order; one that runs on is cut every fifty words."""
-    found: list[str] = []
-    for sentence in _SENTENCE_END.split(text):
-        parts = sentence.split()
-        cuts = range(0, len(parts), _LONGEST_SENTENCE)
-        found.extend(" ".join(parts[cut : cut + _LONGEST_SENTENCE]) for cut in cuts)
-    return found
+    """Sentences in order; one that runs on is cut about every fifty words, never in a number."""
+    return [piece for sentence in _SENTENCE_END.split(text) for piece in _cut(sentence.split())]
+
+
+def unbroken(found: list[str]) -> list[list[str]]:
+    """The words in order, those together that may be one number."""
+    groups: list[list[str]] = []
+    was_in_number = False
+    for word in found:
+        in_number = _may_be_in_number(word)
+        if in_number and was_in_number:
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+        was_in_number = in_number
+    return groups
+
+
+def _cut(found: list[str]) -> list[str]:
+    if len(found) <= _LONGEST_SENTENCE:
+        return [" ".join(found)] if found else []
+    pieces: list[list[str]] = [[]]
+    for group in unbroken(found):
+        if pieces[-1] and len(pieces[-1]) + len(group) > _LONGEST_SENTENCE:
+            pieces.append([])
+        pieces[-1] += group
+    return [" ".join(piece) for piece in pieces]
+
+
+def _may_be_in_number(word: str) -> bool:
+    return any(map(str.isnumeric, word)) or not _IN_NUMBERS.isdisjoint(
+        _LETTERS.findall(word.casefold())
+    )

@@ -53,7 +53,7 @@ async def session(runtime, session_id="s1", owners=("p1",), segments=0):
     for one in owners:
         await runtime.publisher.append(
             ParticipantJoined(
-                session_id=session_id, time=now(), participant_id=one, name=one, owner=True
+                session_id=session_id, time=now(), participant_id=one, name="Ada", owner=True
             )
         )
     for number in range(segments):

@@ -67,7 +67,7 @@ async def test_an_answer_is_streamed_and_drafted():
     draft, reader, server = await answer(scripted.ok())
     assert draft.text == reader.text == WHOLE
     assert [one.segment_id for one in draft.citations] == ["seg_0"]
-    assert (draft.model, draft.prompt_version) == ("m-1", "query-1")
+    assert (draft.model, draft.prompt_version) == ("m-1", "query-2")
     assert draft.usage == Usage(input_tokens=321, output_tokens=12, cost_usd=None)
     assert len(server.requests) == 1
 
@@ -239,7 +239,7 @@ async def test_a_compaction_cites_and_shows_no_numbers():
         draft = await chat.compact(to_compact(part(PLANNING), target_tokens=50))
     assert draft.text == "It moved to June.\nPriya has the budget."
     assert [one.segment_id for one in draft.citations] == ["seg_6", "seg_7"]
-    assert draft.prompt_version == "compaction-1"
+    assert draft.prompt_version == "compaction-2"
     assert "at most 50 tokens" in server.requests[0].body["messages"][1]["content"]
 
 

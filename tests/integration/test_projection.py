@@ -98,10 +98,10 @@ async def test_a_message_that_got_lost_on_its_way_is_read_again(session, monkeyp
     await append(session, *range(300))
     taken, arrive = [], Pull._on_message
 
-    async def lossy(self, message):
+    def lossy(self, message):
         taken.append(message)
         if len(taken) not in {50, 333}:
-            await arrive(self, message)
+            arrive(self, message)
 
     monkeypatch.setattr(Pull, "_on_message", lossy)
     async with folding(session) as fold:
@@ -124,7 +124,7 @@ async def test_the_tip_is_told_at_the_end_and_only_there(session):
     assert len(batches) > 1
     assert [one.at_tip for one in batches] == [False] * (len(batches) - 1) + [True]
     assert batches[-1].upto == last
-    assert max(len(one.events) for one in batches) <= pull.BATCH
+    assert max(len(one.events) for one in batches) <= pull.LARGE_BATCH
     assert [batch.upto async for batch in session.reader.read(EVERYTHING, last)] == [last]
 
 
@@ -192,6 +192,24 @@ async def fails(reading):
         task.result()
 
 
+async def test_what_came_while_nobody_looked_is_read_before_the_tip(session, monkeypatch):
+    """A busy process gives up waiting just as everything arrives: the server holds nothing more."""
+    await append(session, *range(5))
+    take = Pull.next
+
+    async def late(self):
+        monkeypatch.setattr(Pull, "next", take)
+        await self._request()
+        await session.nc.flush()
+        return []
+
+    monkeypatch.setattr(Pull, "next", late)
+    assert len(await session.log.read("s1")) == 5
+    monkeypatch.setattr(Pull, "next", late)
+    async with Pull(session.nc, session.js, streams.MEETINGS.name, EVERYTHING) as pulled:
+        assert sum([len(messages) async for messages in pulled.stored()]) == 5
+
+
 async def test_reading_from_a_server_that_is_away_fails(server, session):
     await append(session, 0)
     server.kill()
@@ -204,6 +222,7 @@ async def test_reading_fails_when_the_server_goes_in_the_middle(
     server, session, monkeypatch, death
 ):
     monkeypatch.setattr(pull, "BATCH", 5)
+    monkeypatch.setattr(pull, "LARGE_BATCH", 5)
     await append(session, *range(200))
 
     async def read():
@@ -369,6 +388,7 @@ async def test_keys_may_go_while_they_are_listed(session, monkeypatch):
 
 async def test_a_pull_never_holds_more_than_it_asked_for(session, monkeypatch):
     monkeypatch.setattr(pull, "BATCH", 7)
+    monkeypatch.setattr(pull, "LARGE_BATCH", 7)
     await append(session, *range(50))
     async with Pull(session.nc, session.js, streams.MEETINGS.name, EVERYTHING) as pulled:
         got = []

@@ -122,6 +122,11 @@ async def long_meeting(runtime, count=300):
         await runtime.publisher.append(heard(number, f"point {number} is about topic {number % 7}"))
 
 
+def timeless(reply):
+    """All of a reply but how long it took to make."""
+    return reply.context, reply.state_hash
+
+
 async def quiet(runtime):
     """Wait until compaction has come to rest: as many summaries as requests, twice in a row."""
 
@@ -144,10 +149,11 @@ async def test_a_long_meeting_is_compacted_and_nothing_is_left_out(server, runti
         await long_meeting(runtime)
         await quiet(runtime)
         seq = await runtime.log.last_seq("s1")
-        reply = await served(runtime, min_seq=seq)
+        reply = await served(runtime, min_seq=seq, budget_tokens=1500)
     coverage = reply.context.coverage
+    assert reply.context.tokens <= 1500
     assert (coverage.segments, coverage.not_covered) == (300, 0)
-    assert coverage.summarised > 200
+    assert coverage.summarised > 150
     assert reply.state_hash == state_hash(fold(await runtime.log.read("s1")))
 
 
@@ -164,7 +170,7 @@ async def test_without_snapshots_a_restart_gives_equal_state_and_asks_no_model(s
     async with running(server, "context", **SMALL):
         after = await served(runtime, min_seq=seq)
         await asyncio.sleep(1)
-    assert after == before
+    assert timeless(after) == timeless(before)
     assert await runtime.log.last_seq("s1") == seq
     assert (await runtime.js.stream_info(streams.JOBS.name)).state.last_seq == queued
 
@@ -178,7 +184,7 @@ async def test_snapshots_spare_the_reading_and_change_nothing(server, runtime):
     bucket = Bucket(runtime.nc, runtime.js, streams.CTX)
     assert (await bucket.get(subjects.snapshot("s1"))).revision > 0
     async with running(server, "context", **SMALL):
-        assert await served(runtime, min_seq=seq) == before
+        assert timeless(await served(runtime, min_seq=seq)) == timeless(before)
 
 
 async def test_a_question_asked_while_context_and_llm_are_away_is_answered_once(server, runtime):

@@ -22,7 +22,10 @@ from contracts.events import (
     QueryAnswered,
     QueryAsked,
     QueryFailed,
+    SegmentCorrected,
+    SegmentRedacted,
     SessionEnding,
+    SpeakerRenamed,
     Usage,
 )
 from earshot.cli import joining
@@ -466,6 +469,18 @@ def test_a_transcript_is_a_line_a_segment_with_names_as_far_as_known():
         heard(2, "Me too.", speaker=None, speaker_id="p8"),
     )
     assert found == "Ada: Hello there.\nN: Hi.\nUnknown speaker: Me too."
+
+
+def test_a_transcript_has_what_was_corrected_and_the_names_of_now():
+    of = {"session_id": "s1", "time": at()}
+    found = spoken(
+        heard(0, "their", speaker_id="p1"),
+        heard(1, "secret", speaker_id="p1"),
+        SegmentCorrected(**of, segment_id="seg0", revision=1, text="There."),
+        SegmentRedacted(**of, segment_id="seg1"),
+        SpeakerRenamed(**of, change_id="c", speaker="p1", name="Liza"),
+    )
+    assert found == "Liza: There."
 
 
 @given(st.integers(1, 400), st.integers(1, 400))

@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 
 from contracts.events import (
     CompactionRequested,
+    SegmentCorrected,
+    SegmentRedacted,
+    SegmentSuppressed,
     SessionEnded,
     SessionEnding,
     SessionFailed,
+    SpeakerRenamed,
+    SpeakersMerged,
     Word,
 )
 from services.gateway import live
@@ -44,6 +49,44 @@ def test_words_are_in_a_caption_where_there_are_any():
     word = Word(text="hi", start=0.0, end=1.0)
     assert shown(heard(1, words=(word,)))["words"] == [{"text": "hi", "start": 0.0, "end": 1.0}]
     assert "words" not in shown(heard(1))
+
+
+OF = {"session_id": "s1", "time": at()}
+WORD = Word(text="hi", start=0.0, end=1.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (
+            SegmentCorrected(**OF, segment_id="a", revision=2, text="Hi."),
+            {"type": "correction", "segment_id": "a", "revision": 2, "text": "Hi."},
+        ),
+        (
+            SegmentSuppressed(**OF, segment_id="a", reason="echo"),
+            {"type": "removal", "segment_id": "a", "reason": "suppressed", "detail": "echo"},
+        ),
+        (
+            SegmentRedacted(**OF, segment_id="a"),
+            {"type": "removal", "segment_id": "a", "reason": "redacted", "detail": None},
+        ),
+        (
+            SpeakerRenamed(**OF, change_id="c", speaker="p1", name="Liza"),
+            {"type": "speaker", "action": "renamed", "speaker": "p1", "name": "Liza", "into": None},
+        ),
+        (
+            SpeakersMerged(**OF, change_id="c", speaker="p2", into="p1"),
+            {"type": "speaker", "action": "merged", "speaker": "p2", "name": None, "into": "p1"},
+        ),
+    ],
+)
+def test_what_changes_in_the_transcript_is_told(event, message):
+    assert shown(event) == message | {"seq": 7}
+
+
+def test_a_correction_has_words_where_there_are_any():
+    corrected = SegmentCorrected(**OF, segment_id="a", revision=1, text="hi", words=(WORD,))
+    assert shown(corrected)["words"] == [{"text": "hi", "start": 0.0, "end": 1.0}]
 
 
 def test_work_of_models_in_progress_is_not_shown():

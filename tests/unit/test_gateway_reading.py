@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from contracts.events import SegmentHeard
+from contracts.events import ParticipantJoined, SegmentRedacted, SpeakerRenamed
 from services._runtime.session_log import UnknownSessionError
 from services.gateway import reading
 from services.gateway.reading import Sessions
-from tests.support.facts import heard, requested
+from tests.support.facts import at, heard, requested
 
 
 class Log:
@@ -51,6 +51,22 @@ async def test_each_read_sees_the_last_event_and_reads_only_what_is_new(log):
     assert log.reads == [("s1", after) for after in (0, 2, 3, 4, 5)]
 
 
+async def test_the_session_shows_how_much_is_left_and_what_people_are_called_by_now(log):
+    sessions, of = Sessions(log), {"session_id": "s1", "time": at()}
+    log.append(ParticipantJoined(**of, participant_id="p1", name="Ada"))
+    log.append(heard(0, "one two three"))
+    log.append(heard(1, "four"))
+    view = await sessions.view("s1")
+    assert (view.counts.segments, view.counts.words) == (2, 4)
+    log.append(SegmentRedacted(**of, segment_id="seg0"))
+    log.append(SpeakerRenamed(**of, change_id="c", speaker="p1", name="Liza"))
+    view = await sessions.view("s1")
+    assert (view.counts.segments, view.counts.words) == (1, 1)
+    assert [one.name for one in view.participants] == ["Liza"]
+    log.append(SpeakerRenamed(**of, change_id="d", speaker="p1", name="Grace"))
+    assert [one.name for one in (await sessions.view("s1")).participants] == ["Grace"]
+
+
 async def test_concurrent_readers_share_one_read(log):
     sessions = Sessions(log)
     views = await asyncio.gather(*(sessions.view("s1") for _ in range(10)))
@@ -70,8 +86,7 @@ async def test_the_past_is_folded_up_to_its_sequence(log):
     for number in range(3):
         log.append(heard(number))
     past = await Sessions(log).transcript_at("s1", 3)
-    said = [one for _, one in past.heard]
-    assert [type(one) for one in said] == [SegmentHeard] * 2
+    assert [one.segment_id for _, one in past.said] == ["seg0", "seg1"]
     assert past.seq == 3
 
 

@@ -19,16 +19,22 @@ from contracts.events import (
     QueryAsked,
     QueryFailed,
     RecordingAttached,
+    SegmentCorrected,
     SegmentHeard,
+    SegmentRedacted,
+    SegmentSuppressed,
     SessionEnded,
     SessionEnding,
     SessionRequested,
     SessionStarted,
+    SpeakerRenamed,
+    SpeakersMerged,
     Usage,
     Word,
 )
 from contracts.recording import RecordedSession
 from earshot import sample
+from services.gateway import transcript
 from services.gateway.importing import Recording, Target, UnreadableRecordingError, read, write
 from services.gateway.importing.qmsum import clean
 
@@ -418,6 +424,16 @@ EVERYTHING: tuple[Event, ...] = (
 )
 
 
+CHANGES: tuple[Event, ...] = (
+    SegmentCorrected(**LIFE, segment_id="seg_1", revision=1, text="a, b", words=HEARD.words),
+    SegmentCorrected(**LIFE, segment_id="seg_1", revision=2, text="A, b."),
+    SegmentSuppressed(**LIFE, segment_id="seg_2", reason="echo"),
+    SegmentRedacted(**LIFE, segment_id="seg_3"),
+    SpeakerRenamed(**LIFE, change_id="c1", speaker="Ann", name="Ann Lee"),
+    SpeakersMerged(**LIFE, change_id="c2", speaker="p2", into="p1"),
+)
+
+
 def own(*events, **session):
     header = recording.render_header(RecordedSession(**{"session_id": "old"} | session))
     lines = (recording.render_line(seq, event) for seq, event in enumerate(events, 40))
@@ -470,6 +486,18 @@ def test_nothing_but_the_address_of_a_segment_changes():
     assert event.copied_from == "old"
 
 
+@pytest.mark.parametrize("target", [REPLAY, IMPORT], ids=["replay", "import"])
+def test_what_was_changed_of_a_meeting_is_taken_for_the_same_segments_and_speakers(target):
+    others = [
+        msgspec.structs.replace(HEARD, segment_id=f"seg_{n}", speaker_id="p2") for n in (2, 3)
+    ]
+    data = own(HEARD, *others, *CHANGES, EVERYTHING[-1])
+    recorded = read(data, target)
+    assert recorded.events == copied(HEARD, *others, *CHANGES)
+    played = transcript.fold(transcript.initial("new"), enumerate(recorded.events, 1))
+    assert transcript.render_txt(played) == "[00:01] Ann Lee: A, b.\n"
+
+
 def test_a_repeated_fact_is_taken_once_and_a_newer_type_is_left_out():
     data = own(HEARD, HEARD) + jsonl({"seq": 60, "type": "FromTheFuture", "x": 1})
     assert read(data, REPLAY).events == copied(HEARD)
@@ -499,6 +527,16 @@ def test_the_sample_meeting_is_read_whole():
         (own(msgspec.structs.replace(HEARD, text="x" * 20_001)), "seq 40: text is over"),
         (own(msgspec.structs.replace(HEARD, segment_id="a\r\nb")), "seq 40: an id in it"),
         (own(msgspec.structs.replace(HEARD, copied_from="a b")), "seq 40: an id in it"),
+        (
+            own(HEARD, msgspec.structs.replace(CHANGES[0], text="x" * 20_001)),
+            "seq 41: text is over",
+        ),
+        (own(HEARD, msgspec.structs.replace(CHANGES[0], segment_id="a b")), "seq 41: an id in it"),
+        (
+            own(HEARD, msgspec.structs.replace(CHANGES[4], name="x" * 201)),
+            "seq 41: speaker is over",
+        ),
+        (own(HEARD, msgspec.structs.replace(CHANGES[4], change_id="a b")), "seq 41: an id in it"),
         (own(msgspec.structs.replace(HEARD, words=HEARD.words * 15_000)), "the event is over"),
         (own(msgspec.structs.replace(HEARD, time=datetime(2026, 1, 1))), "time has no time zone"),  # noqa: DTZ001 - the point of the row
         (own(HEARD, session_id="a b"), "line 1: session_id is not a plain id"),
@@ -517,7 +555,7 @@ VALID = [
     json.dumps({"meeting_transcripts": [{"speaker": "A", "content": "Hi ."}]}).encode(),
     b"WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ann>Hi</v>\n\n00:03.000 --> 00:04.000\nWell\n",
     srt("Ann: Hello.", "Bob: Hi.", "Ann: Bye.", "Bob: Bye."),
-    own(*EVERYTHING),
+    own(*EVERYTHING, *CHANGES),
     gzip.compress(srt("Hello."), mtime=0),
 ]
 HEADS = st.sampled_from([b"", b"WEBVTT\n\n", b"1\n", b'{"meeting_id":"m"}\n', b"\x1f\x8b\x08\x00"])

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.commands import Part
-from services.llm import cues, extractive
+from services.llm import cues, extractive, words
 from services.llm.lines import in_meeting_order, numbered
 from services.llm.offline import Extractive
 from services.llm.ranking import bm25
@@ -249,6 +249,27 @@ def test_a_compaction_keeps_decisions_and_quotes_a_segment_a_line():
     again = extractive.compacted(to_compact(summary(draft.text, *draft.citations), level=2))
     assert set(ids(again)) <= set(ids(draft))
     assert len(again.text.split("\n")) == len(again.citations)
+
+
+@pytest.mark.parametrize(
+    "number", ["twenty five", "3 million", "twelve and a half", "twelve Euro fifty", "1 000 000"]
+)
+@pytest.mark.parametrize("before", range(45, 51))
+def test_what_runs_on_is_not_cut_within_a_number(number, before):
+    pieces = words.sentences(" ".join(["budget"] * before + [number] + ["launch"] * 60))
+    assert len(pieces) == 3
+    assert any(number in piece for piece in pieces)
+
+
+def test_a_compaction_too_short_for_a_sentence_takes_whole_words_and_numbers():
+    said = part([("Ann", "twenty five Z\u00fcrich testers go there")])
+    texts = [extractive.compacted(to_compact(said, target_tokens=n)).text for n in (1, 2, 5, 6)]
+    assert texts == [
+        "testers",
+        "twenty five",
+        "twenty five Z\u00fcrich",
+        "twenty five Z\u00fcrich testers",
+    ]
 
 
 def test_a_compaction_of_nothing_but_backchannels_is_not_empty():

@@ -75,6 +75,19 @@ def test_a_compaction_says_its_length_and_its_level():
     assert "these summaries" in second
 
 
+def test_a_refused_compaction_is_told_what_was_wrong_after_all_that_stays_the_same():
+    job = to_compact(part(PLANNING))
+    first = user(prompt.compacting(job))
+    again = user(prompt.compacting(job, "a date that is not in its source"))
+    assert again.startswith(first)
+    assert "a date that is not in its source" in again.removeprefix(first)
+
+
+def test_a_compaction_is_to_keep_names_numbers_and_dates_as_they_stand():
+    rules = prompt.compacting(to_compact(part(PLANNING))).messages[0].content
+    assert "names, numbers and dates exactly as they stand" in rules
+
+
 def test_what_is_left_out_is_said():
     whole = prompt.answering(asked("?", part(PLANNING)))
     assert "whole meeting" in user(whole)
@@ -93,6 +106,14 @@ def test_a_record_cannot_end_itself_or_look_like_a_line():
 def test_a_blank_line_stands_between_parts():
     made = prompt.answering(asked("?", part(PLANNING[:1]), part(PLANNING[3:4], first=3)))
     assert [line.partition("]")[0] for line in record(made)] == ["[1", "", "[2"]
+
+
+def test_what_is_summarised_says_so_and_a_quotation_in_it_does_not():
+    free = summary("They spoke at length.", ref(1), ref(2))
+    quoted = summary("Tom: It crashes.", ref(1, "Tom"))
+    made = prompt.answering(asked("?", free, quoted, part(PLANNING[:1], first=3)))
+    assert record(made)[0] == "[1] 00:05 (summary) They spoke at length."
+    assert "(summary)" not in "".join(record(made)[1:])
 
 
 def test_an_empty_context_still_gives_a_prompt():

@@ -1,11 +1,8 @@
 from datetime import timedelta
 
-import pytest
-
 from contracts.events import Usage
 from services.llm import replies
 from services.llm.assistant import Assistant, AssistantError, Draft
-from services.llm.compacting import compact_with_fallback
 from services.llm.offline import Extractive
 from services.llm.openai_chat import OpenAIChat
 from tests.support.llm_jobs import NOW, PLANNING, asked, part, ref, to_compact
@@ -18,19 +15,6 @@ DRAFT = Draft(
     usage=Usage(input_tokens=3, output_tokens=2),
 )
 JOB = asked("When?", part(PLANNING))
-
-
-class Scripted:
-    def __init__(self, text: str | None) -> None:
-        self._text = text
-
-    async def answer(self, job, emit):
-        raise NotImplementedError
-
-    async def compact(self, job):
-        if self._text is None:
-            raise AssistantError("timeout", "too slow")
-        return Draft(text=self._text, citations=(), model="m", prompt_version="v", usage=Usage())
 
 
 def test_an_answer_carries_all_it_went_by():
@@ -75,20 +59,6 @@ def test_a_summary_names_what_it_stands_for_and_rests_on_once():
         "m",
         "v",
     )
-
-
-async def test_a_fit_summary_is_kept():
-    job = to_compact(part(PLANNING), target_tokens=4)
-    assert (
-        await compact_with_fallback(Scripted("a b c d e f g h"), Extractive(), job)
-    ).model == "m"
-
-
-@pytest.mark.parametrize("text", [None, "", " \n", "a b c d e f g h i"])
-async def test_a_failed_empty_or_overlong_summary_is_made_offline_instead(text):
-    job = to_compact(part(PLANNING), target_tokens=4)
-    draft = await compact_with_fallback(Scripted(text), Extractive(), job)
-    assert draft.model == "extractive"
 
 
 async def test_both_assistants_are_assistants():

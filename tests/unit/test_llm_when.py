@@ -3,13 +3,12 @@
 import pytest
 
 from contracts import recording
-from contracts.commands import Context
 from earshot import sample
-from services.context.assembly import assemble
 from services.context.room import fold
 from services.llm import extractive, times
 from services.llm.lines import in_meeting_order, numbered
 from services.llm.retrieval import ranked, understood
+from tests.support.contexts import served
 from tests.support.llm_jobs import Said, asked, part
 
 FAIR: tuple[Said, ...] = (
@@ -37,7 +36,7 @@ def best(query: str, *said: Said) -> str:
 
 def of_the_sample(query: str) -> str:
     _, events = recording.parse(sample.meeting().splitlines())
-    context: Context = assemble(fold(events), 8000)
+    context = served(fold(events), query, 8000)
     return extractive.answered(asked(query, *context.parts)).text
 
 

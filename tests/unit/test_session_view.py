@@ -20,7 +20,6 @@ from contracts.events import (
     QueryAnswered,
     QueryFailed,
     RecordingAttached,
-    SegmentHeard,
     SessionEnded,
     SessionEnding,
     SessionFailed,
@@ -28,6 +27,7 @@ from contracts.events import (
     SessionWaiting,
     Usage,
 )
+from contracts.speakers import Speakers
 from services.gateway import session_view
 from tests.support.facts import asked, at, heard, requested, started
 
@@ -116,11 +116,10 @@ def test_a_snapshot_is_only_a_shortcut(history, cut):
 @given(histories())
 def test_counts_are_what_the_log_holds(history):
     events = [event for _, event in history]
-    spoken = [event.text for event in events if isinstance(event, SegmentHeard)]
-    view = fold(history)
+    view = session_view.following(fold(history), Speakers(), segments=3, words=7)
     assert view.counts == session_view.Counts(
-        segments=len(spoken),
-        words=len(" ".join(spoken).split()),
+        segments=3,
+        words=7,
         queries=sum(type(event).__name__ == "QueryAsked" for event in events),
         answers=sum(isinstance(event, QueryAnswered) for event in events),
         participants=sum(isinstance(event, ParticipantJoined) for event in events),
@@ -189,6 +188,16 @@ def test_a_person_is_called_by_the_last_name_known_of_that_visit():
     assert [(p.name, p.owner) for p in view.participants] == [("Ada L.", False), (None, False)]
 
 
+def test_a_person_who_was_given_a_name_or_is_another_one_is_called_so():
+    other = msgspec.structs.replace(JOINED, participant_id="p2", name=None)
+    known = Speakers(known={"p1": "Ada"}, renamed={"p1": "Liza"}, merged={"p2": "p1"})
+    view = session_view.following(view_of(JOINED, other), known, segments=0, words=0)
+    assert [(p.participant_id, p.name) for p in view.participants] == [
+        ("p1", "Liza"),
+        ("p2", "Liza"),
+    ]
+
+
 def test_a_person_who_was_there_before_the_bot_joined_when_the_room_says():
     early = msgspec.structs.replace(JOINED, joined_at=at(-60))
     assert [p.joined_at for p in view_of(early).participants] == [at(-60)]
@@ -242,6 +251,7 @@ def test_it_encodes_to_the_promised_body():
     bot = msgspec.json.decode(msgspec.json.encode(view))["bot"]
     assert bot == {"bot_id": "b1", "number": 1, "joined_at": "2026-01-05T09:01:10Z"}
     view = fold([(11, FILLED), (12, ENDED)], view)
+    view = session_view.following(view, Speakers(), segments=1, words=2)
     assert msgspec.json.decode(msgspec.json.encode(view)) == {
         "session_id": "s1",
         "source": "recording",

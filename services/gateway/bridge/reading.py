@@ -5,7 +5,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from contracts.events import ParticipantJoined, ParticipantUpdated, SegmentHeard
 from services._runtime.session_log import SessionLog
 from services.gateway import transcript
 from services.gateway.bridge import desk as desks
@@ -51,6 +50,5 @@ class Desks:
 
 async def transcript_at(log: SessionLog, session_id: str, seq: int) -> View:
     """What had been said by then; raises one of AWAY when the server is."""
-    types = (SegmentHeard, ParticipantJoined, ParticipantUpdated)
-    events = await log.read(session_id, upto=seq, types=types)
+    events = await log.read(session_id, upto=seq, types=transcript.SPOKEN)
     return transcript.fold(transcript.initial(session_id), events)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from contracts.commands import UNKNOWN_SPEAKER
+from services.gateway import transcript
 from services.gateway.plain import one_line
 from services.gateway.transcript import View
 
@@ -24,6 +24,5 @@ def text(view: View) -> str:
 
 
 def _lines(view: View) -> Iterator[str]:
-    for _, heard in view.heard:
-        name = heard.speaker or view.names.get(heard.speaker_id or "") or UNKNOWN_SPEAKER
-        yield f"{one_line(name).strip()}: {one_line(heard.text)}"
+    for name, heard in transcript.named(view):
+        yield f"{name}: {one_line(heard.text)}"

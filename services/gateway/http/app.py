@@ -14,7 +14,9 @@ from services.gateway.http import (
     pages,
     questions,
     responses,
+    search,
     sessions,
+    speakers,
     transcripts,
 )
 from services.gateway.http.gateway import Gateway
@@ -36,8 +38,10 @@ def create(gateway: Gateway) -> Shell:
     logging.getLogger("uvicorn.error").addFilter(_is_no_refused_socket)
     for routes in (
         sessions,
+        speakers,
         questions,
         transcripts,
+        search,
         events,
         live,
         commands,

@@ -29,6 +29,9 @@ _FRAMEWORK: Mapping[int, tuple[str, str, str]] = {
 _POLICY, _LATER, _SERVER_ERROR = 1008, 1013, 500
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PLACES = ("body", "query", "path", "header")
+_KEY = "[key]"
+"""Stands in a path behind a key that does not fit."""
+_NO_OBJECT = ("model_attributes_type", "dict_type")
 
 
 class TooLargeError(HTTPException):
@@ -162,7 +165,7 @@ def _unprocessable(errors: tuple[FieldError, ...]) -> Problem:
 
 
 def _not_read(found: dict[str, object]) -> bool:
-    return found["loc"] == ("body",) and found["type"] == "model_attributes_type"
+    return found["loc"] == ("body",) and found["type"] in _NO_OBJECT
 
 
 def check_json(request: Request) -> None:
@@ -183,7 +186,7 @@ def _is_json(request: Request) -> bool:
 def _field(found: dict[str, object]) -> FieldError:
     """Where and why; never the value, which may be what somebody said."""
     loc = found["loc"]
-    path = [str(part) for part in loc] if isinstance(loc, tuple) else []
+    path = [str(part) for part in loc if part != _KEY] if isinstance(loc, tuple) else []
     if len(path) > 1 and path[0] in _PLACES:
         path = path[1:]
     return FieldError(".".join(path)[:200], str(found["msg"]))

@@ -17,6 +17,7 @@ from services.gateway.commanding import Commanding
 from services.gateway.filing import Filing
 from services.gateway.listing import Listing
 from services.gateway.reading import Sessions
+from services.gateway.renaming import Renaming
 from services.gateway.requesting import Requesting
 from services.gateway.uploading import Uploading
 
@@ -40,6 +41,7 @@ class Gateway:
     uploading: Uploading
     asking: Asking
     commanding: Commanding
+    renaming: Renaming
     filing: Filing
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,6 +59,7 @@ def create(runtime: Runtime, keys: tuple[ApiKey, ...], clock: Clock) -> Gateway:
         uploading=Uploading(runtime, clock),
         asking=Asking(runtime, clock),
         commanding=Commanding(runtime, clock),
+        renaming=Renaming(runtime, sessions, clock),
         filing=Filing(runtime, clock),
     )
 

@@ -7,6 +7,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    RootModel,
     SecretStr,
     StringConstraints,
     ValidationInfo,
@@ -14,6 +15,7 @@ from pydantic import (
 )
 
 from services.gateway import rooms
+from services.gateway.plain import one_line
 from services.gateway.questions import MAX_QUERY, MIN_BUDGET
 
 SessionIdText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -45,6 +47,23 @@ Token = Annotated[
     SecretStr,
     AfterValidator(_is_token),
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_TOKEN}),
+]
+
+
+def _is_name(given: str) -> str:
+    """Not `isprintable`, which refuses the joiners that names of some scripts have in them."""
+    visible = any(one.isprintable() and not one.isspace() for one in given)
+    if not visible or one_line(given) != given or not 0 < len(given) <= MAX_SPEAKER_NAME:
+        raise ValueError(f"must hold 1 to {MAX_SPEAKER_NAME} printable characters")
+    return given.strip()
+
+
+MAX_SPEAKER_NAME = 100
+MAX_SPEAKERS = 64
+SpeakerName = Annotated[
+    Text,
+    AfterValidator(_is_name),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_SPEAKER_NAME}),
 ]
 
 
@@ -97,3 +116,10 @@ class NewQuery(_Body):
     budget_tokens: int | None = Field(
         None, ge=MIN_BUDGET, le=1_000_000, description="Size of the context the answer may go by."
     )
+
+
+class SpeakerNames(RootModel[dict[Text, SpeakerName]]):
+    """What speakers are to be called."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+    root: dict[Text, SpeakerName] = Field(min_length=1, max_length=MAX_SPEAKERS)

@@ -19,9 +19,7 @@ from services.gateway.questions import MAX_QUERY, MIN_BUDGET, Conclusion, Questi
 
 router = APIRouter(prefix="/v1/sessions/{session_id}", tags=["questions"])
 
-Wish = Annotated[
-    str, Query(description="Chooses excerpts in a later release; it has no effect yet.")
-]
+Wish = Annotated[str, Query(description="Chooses what is quoted of the meeting.")]
 
 FAILURES = (404, 429, 502, 504)
 
@@ -103,7 +101,7 @@ async def get_context(
 ) -> Response:
     """The exact context an answer would get, now or at a sequence. `ETag` names the state.
 
-    `query` will choose excerpts in a later release; in this one it has no effect.
+    `query` chooses what is quoted; without one it is a context for the whole meeting.
     """
     _check_length(query)
     last = await _check_seq(parts, session_id, "at_seq", at_seq)
@@ -120,7 +118,9 @@ async def get_context(
         if at_seq is None or await parts.runtime.log.read(session_id, upto=at_seq):
             raise
         return body(dto.empty_context(), headers={"ETag": '"0"'})
-    return body(dto.context(served.context), headers={"ETag": f'"{served.state_hash}"'})
+    timing = f"assembly;dur={served.assembly_seconds * 1000:.1f}"
+    headers = {"ETag": f'"{served.state_hash}"', "Server-Timing": timing}
+    return body(dto.context(served.context), headers=headers)
 
 
 def _check_query(wanted: NewQuery) -> None:

@@ -14,9 +14,11 @@ from contracts.events import (
     QueryAnswered,
     QueryAsked,
     QueryFailed,
+    SegmentCorrected,
     SegmentHeard,
     SessionEvent,
     SessionRequested,
+    SpeakerRenamed,
 )
 from contracts.recording import RecordedSession
 from services.gateway.importing.model import (
@@ -101,8 +103,15 @@ def _check(where: str, event: Event) -> None:
         raise UnreadableRecordingError(f"{where}: an id in it is not a plain id")
     if len(codec.encode(event)) > MAX_EVENT_BYTES:
         raise UnreadableRecordingError(f"{where}: the event is over {MAX_EVENT_BYTES} bytes")
-    if isinstance(event, SegmentHeard):
-        check(where, event.speaker, event.text, event.start, event.end)
+    match event:
+        case SegmentHeard():
+            check(where, event.speaker, event.text, event.start, event.end)
+        case SegmentCorrected(text=text):
+            check(where, None, text, 0, 0)
+        case SpeakerRenamed(name=name):
+            check(where, name, "", 0, 0)
+        case _:
+            return
 
 
 def _session(
