@@ -1,8 +1,8 @@
 """What fits into a prompt.
 
-Planted and killed: summaries and index of rooms as they were before a rename, a removal, or a join;
-lines of removed pages kept; a second count of tokens that empties whole languages; a range reported
-as summarised that no summary was made of.
+Planted and killed, here or in test_indexing, test_covering and test_tokens: an index as it was
+before a rename, a removal, or a join; lines of removed pages kept; a second count of tokens that
+empties whole languages; a range reported as summarised that no summary was made of.
 """
 
 import sys
