@@ -149,14 +149,15 @@ def named(view: View) -> Iterator[tuple[str, SegmentHeard]]:
 
 
 def speakers_of(view: View) -> dict[str, Speaker]:
-    """Those who spoke, in the order in which they began to."""
+    """Those who spoke, in the order in which they began to, by the names they have at last."""
     shown = cast(view.speakers, voices(view))
     spoke: dict[str, list[SegmentHeard]] = {}
+    names: dict[str, str | None] = {}
     for _, heard in view.said:
-        key, _ = shown[heard.speaker_id, heard.speaker]
+        key, name = shown[heard.speaker_id, heard.speaker]
         if key is not None:
             spoke.setdefault(key, []).append(heard)
-    names = dict(shown.values())
+            names[key] = name
     return {
         key: Speaker(
             name=names[key],

@@ -309,6 +309,11 @@ def test_what_was_removed_is_not_brought_back_by_a_correction(removed):
     assert shown(heard(1), removed, heard(1))["segments"] == []
 
 
+def test_who_takes_an_earlier_name_again_goes_by_it():
+    made = shown(heard(0, speaker="Ada L."), heard(1, speaker="Ada"), heard(2, speaker="Ada L."))
+    assert made["speakers"]["p1"]["name"] == "Ada L."
+
+
 def test_names_given_later_are_shown_from_the_beginning_on():
     alone = heard(2, speaker="S1", speaker_id=None)
     events = (heard(1), alone, renamed("S1", "Liza"), renamed("p1", "Grace", "c2"))
